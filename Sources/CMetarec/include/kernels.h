@@ -1,0 +1,153 @@
+/* The kernel table: loops over raw memory, one table per instruction set and element type.
+ *
+ * Every matrix is row-major: element (i, j) of `x` is `x[i * x_row + j]`, strides counted in elements.
+ * Pointers are to float or to double, by the table's `element_size`.
+ *
+ * Contract of every kernel
+ * - Reads may run up to 64 bytes past the last element of an operand (every buffer of the engine is padded by that
+ *   much); writes never leave the result. Result and operands do not overlap unless said otherwise.
+ * - A count of zero is legal: a sum over nothing is 0, an empty result is not written.
+ * - The value of an element does not depend on where a loop was blocked, nor on the number of rows beside it, and
+ *   AVX2 and AVX-512 give the same bits. (Baseline has no fused multiply-add and may differ in the last place.)
+ */
+#ifndef METAREC_KERNELS_H
+#define METAREC_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/* What a product does with its result before it is stored. */
+enum mr_epilogue { MR_EPILOGUE_NONE = 0, MR_EPILOGUE_RELU = 1, MR_EPILOGUE_MASK = 2 };
+
+/* C = f(alpha * A B + D), [m, n] = [m, k] [k, n]. f: identity; max(x, 0); or x where mask > 0, else 0. */
+typedef struct mr_gemm {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row, a_column; /* element strides: (1, ld) reads a stored transpose */
+    const void *b;
+    int64_t b_row;
+    void *c;
+    int64_t c_row;
+    const void *_Nullable d; /* addend, may be C itself; d_row = 0: one row added to all */
+    int64_t d_row;
+    const void *_Nullable mask;
+    int64_t mask_row;
+    double alpha;
+    int32_t epilogue;
+} mr_gemm;
+
+/* Element-wise functions of a chain. `a`, `b`, `c` are the operands of the step, `value` its coefficient. */
+enum mr_function {
+    MR_ADD = 0,      /* a + b */
+    MR_SUBTRACT,     /* a - b */
+    MR_MULTIPLY,     /* a * b */
+    MR_DIVIDE,       /* a / b */
+    MR_MAXIMUM,      /* max(a, b); NaN if either is NaN */
+    MR_MINIMUM,      /* min(a, b); NaN if either is NaN */
+    MR_MASK,         /* b > 0 ? a : 0 */
+    MR_EQUAL,        /* a == b ? 1 : 0 */
+    MR_SELECT,       /* a > 0 ? b : c */
+    MR_SCALE,        /* value * a */
+    MR_OFFSET,       /* value + a */
+    MR_RELU,         /* max(a, 0); NaN stays NaN */
+    MR_SIGMOID,      /* 1 / (1 + exp(-a)), no overflow */
+    MR_TANH,
+    MR_SOFTPLUS,     /* log(1 + exp(a)) = max(a, 0) + log1p(exp(-|a|)), no overflow */
+    MR_EXP,
+    MR_LOG,          /* log(0) = -inf, log(negative) = NaN */
+    MR_SQRT,
+    MR_SQUARE,
+    MR_ABS,
+    MR_SIGN,         /* -1, 0 or 1 */
+    MR_RECIPROCAL,   /* 1 / a */
+    MR_FUNCTION_COUNT
+};
+
+#define MR_CHAIN_INPUTS 8
+#define MR_CHAIN_STEPS 16
+
+/* An input of a chain: element (i, j) is data[i * row + j * column]; column is 0 or 1; a stride of 0 broadcasts. */
+typedef struct mr_chain_input {
+    const void *data;
+    int64_t row, column;
+} mr_chain_input;
+
+/* Operand numbers: 0 ..< input_count are inputs, input_count + s is the result of step s. */
+typedef struct mr_chain_step {
+    int32_t function;
+    int32_t a, b, c;
+    int32_t value; /* index into `values` */
+} mr_chain_step;
+
+/* out = the last step's result. `out` may be one of the full-shaped inputs. */
+typedef struct mr_chain {
+    int64_t rows, columns;
+    int32_t input_count, step_count; /* at most MR_CHAIN_INPUTS, 1...MR_CHAIN_STEPS */
+    const mr_chain_input *inputs;
+    const mr_chain_step *steps;
+    const double *values;
+    void *out;
+    int64_t out_row;
+} mr_chain;
+
+/* Sums: which indices are summed over. */
+enum mr_axis { MR_OVER_ROWS = 0 /* -> [1, columns] */, MR_OVER_COLUMNS = 1 /* -> [rows, 1] */, MR_OVER_ALL = 2 };
+
+/* Rows of indices into a table. Row r holds entries offsets[r] ..< offsets[r + 1]; without offsets, entry r alone.
+ * An id of -1 contributes nothing. weights (per row, table's type) multiply the row's sum; none: 1. */
+typedef struct mr_bag {
+    int64_t rows, columns;
+    const int32_t *ids;
+    const int32_t *_Nullable offsets;
+    const void *_Nullable weights;
+} mr_bag;
+
+typedef struct mr_adam {
+    double learning_rate, beta1, beta2, epsilon;
+    double correction1, correction2; /* 1 - beta1^t, 1 - beta2^t */
+} mr_adam;
+
+typedef struct mr_kernels {
+    const char *isa; /* "baseline", "avx2", "avx512" */
+    int64_t element_size;
+
+    void (*gemm)(const mr_gemm *product);
+    void (*transpose)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
+    void (*chain)(const mr_chain *chain);
+    /* out = alpha * sum of a over `axis` */
+    void (*sum)(int32_t axis, int64_t rows, int64_t columns, const void *a, int64_t a_row, double alpha, void *out,
+                int64_t out_row);
+    void (*row_max)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
+    void (*softmax)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
+    void (*log_sum_exp)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
+
+    /* out[r] = weight_r * sum of the table's rows in row r. With one id per row and no weights: a gather. */
+    void (*bag)(const mr_bag *bag, const void *table, int64_t table_row, void *out, int64_t out_row);
+    /* table[id] += weight_r * g[r] for each id of each row r, in order. The table is not cleared first. */
+    void (*bag_transposed)(const mr_bag *bag, const void *g, int64_t g_row, void *table, int64_t table_row);
+
+    void (*copy)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
+    void (*fill)(int64_t rows, int64_t columns, double value, void *out, int64_t out_row);
+
+    /* Vectors of n elements. */
+    void (*axpy)(int64_t n, double alpha, const void *x, void *y);   /* y += alpha x */
+    void (*scale)(int64_t n, double alpha, void *x);                 /* x *= alpha */
+    void (*clamp)(int64_t n, double low, double high, void *x);
+    double (*sum_of_squares)(int64_t n, const void *x);              /* accumulated in double, in a fixed order */
+    void (*convert_float)(int64_t n, const float *x, void *out);     /* to the table's type */
+    void (*convert_double)(int64_t n, const double *x, void *out);
+    /* m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+     * x -= learning_rate * (m / correction1) / (sqrt(v / correction2) + epsilon). Without g: g = 0, the same bits as
+     * a g of zeros. */
+    void (*adam)(int64_t n, const mr_adam *options, void *x, void *m, void *v, const void *_Nullable g);
+} mr_kernels;
+
+/* Which variants this processor can run (bit 0 baseline, 1 AVX2 and FMA, 2 AVX-512). */
+uint32_t mr_cpu_variants(void);
+/* The value of METAREC_ISA, or null. */
+const char *_Nullable mr_forced_isa(void);
+
+#pragma clang assume_nonnull end
+#endif
