@@ -1,0 +1,25 @@
+/// Memory for numbers: zeroed, 64-byte aligned, and padded so that kernels may read past the end.
+public final class Buffer: @unchecked Sendable {
+    /// Readable and writable bytes behind the last element; at least the over-read that `kernels.h` allows.
+    public static let padding = 128
+
+    /// First byte.
+    public let pointer: UnsafeMutableRawPointer
+    /// Bytes asked for, without the padding.
+    public let byteCount: Int
+
+    /// Allocates `byteCount` zeroed bytes.
+    public init(byteCount: Int) {
+        self.byteCount = byteCount
+        let total = byteCount + Buffer.padding
+        pointer = .allocate(byteCount: total, alignment: 64)
+        pointer.initializeMemory(as: UInt8.self, repeating: 0, count: total)
+    }
+
+    /// Allocates `count` zeroed elements.
+    public convenience init(count: Int, _ precision: Precision) {
+        self.init(byteCount: count * precision.elementSize)
+    }
+
+    deinit { pointer.deallocate() }
+}
