@@ -1,4 +1,4 @@
-public import CMetarec
+import CMetarec
 
 /// The element type of a model: everything it stores and computes is of this one type.
 public enum Precision: Int32, Sendable, CaseIterable {

@@ -1,0 +1,203 @@
+import CMetarec
+import Dispatch
+import Kernels
+import Synchronization
+
+/// Runs a plan over many tasks.
+///
+/// A worker takes tasks in contiguous runs. How tasks fall into runs depends on their number alone, sums over tasks add
+/// up within a run in task order and over runs in run order: so the same tasks give the same bits whatever the number of
+/// threads. One call at a time.
+public final class Executor {
+    /// How many inputs, index inputs and sizes a task brings.
+    public struct Interface: Sendable {
+        var inputCount: Int
+        var indexCount: Int
+        var symbolCount: Int
+
+        /// The counts.
+        public init(inputCount: Int, indexCount: Int, symbolCount: Int) {
+            self.inputCount = inputCount
+            self.indexCount = indexCount
+            self.symbolCount = symbolCount
+        }
+    }
+
+    /// An output to be summed over the tasks: `target += scale * sum`.
+    public struct TaskSum: @unchecked Sendable {
+        let output: Int
+        let target: UnsafeMutableRawPointer
+        let scale: Double
+
+        /// Sums output number `output` into `target`, contiguous memory of the output's size.
+        public init(output: Int, into target: UnsafeMutableRawPointer, scale: Double) {
+            self.output = output
+            self.target = target
+            self.scale = scale
+        }
+    }
+
+    /// The most runs that tasks are divided into: enough for many threads, few enough to sum cheaply.
+    private static let maximumRuns = 32
+
+    /// What is run.
+    public let plan: Plan
+    private let precision: Precision
+    private let interface: Interface
+    private let instructions: UnsafeMutableBufferPointer<Instruction>
+    let chains: [PreparedChain]
+    let kernels: mr_kernels
+    private var workers: [Worker] = []
+    private let shared: Worker
+    private let sharedMemory: Buffer
+    private var partialSums = Buffer(byteCount: 0)
+
+    /// Prepares to run `plan` in `precision`.
+    public init(_ plan: Plan, _ precision: Precision, _ interface: Interface) {
+        self.plan = plan
+        self.precision = precision
+        self.interface = interface
+        instructions = .allocate(capacity: plan.instructions.count)
+        _ = instructions.initialize(from: plan.instructions)
+        chains = plan.chains.map(PreparedChain.init)
+        kernels = precision.kernels.pointee
+        shared = Worker(plan, precision, shape: interface)
+        shared.resolve()
+        var total = 0
+        var offsets: [(slot: Int, offset: Int)] = []
+        for (index, slot) in plan.slots.enumerated() where slot.owner == .shared {
+            offsets.append((index, total))
+            let count = (slot.rows.fixedValue ?? 0) * (slot.columns.fixedValue ?? 0)
+            total += (count * precision.elementSize + Buffer.padding + 63) & ~63
+        }
+        sharedMemory = Buffer(byteCount: total)
+        for (slot, offset) in offsets { shared.bases[slot] = sharedMemory.pointer + offset }
+    }
+
+    deinit { instructions.deallocate() }
+
+    /// How often any worker's arena has grown since the beginning.
+    public var growthCount: Int { workers.reduce(0) { $0 + $1.growthCount } }
+
+    /// Runs the plan for tasks 0 ..< count.
+    ///
+    /// - Parameters:
+    ///   - parameters: the memory of each parameter, rows contiguous, padded as `Buffer` is.
+    ///   - sums: outputs to be summed over the tasks.
+    ///   - load: sets sizes, inputs and indices of a task. Called on any thread, once per task; the first argument is the
+    ///     task, the second the thread's number.
+    ///   - store: reads a task's outputs.
+    /// - Throws: what `load` threw for the earliest task that failed, or interrupted. Targets of sums are then unchanged.
+    public func run(
+        count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
+        load: (Int, Int, Worker) throws(MetarecError) -> Void,
+        store: (Int, Worker) -> Void = { _, _ in }
+    ) throws(MetarecError) {
+        guard count > 0 else { return }
+        let runs = min(count, Executor.maximumRuns)
+        let threads = max(1, min(threads, runs))
+        while workers.count < threads { workers.append(Worker(plan, precision, shape: interface)) }
+        runPrologue(parameters, workers[..<threads])
+
+        let layout = sumLayout(sums)
+        if partialSums.byteCount < layout.stride * runs { partialSums = Buffer(byteCount: layout.stride * runs) }
+
+        let next = Atomic<Int>(0)
+        let failure = Mutex<(run: Int, error: MetarecError)?>(nil)
+        let stop = Atomic<Bool>(false)
+        let caller = ThreadToken.current
+        withoutActuallyEscaping(load) { load in
+            withoutActuallyEscaping(store) { store in
+                nonisolated(unsafe) let (load, store, poll, this) = (load, store, poll, self)
+                @Sendable func work(_ thread: Int) {
+                    let worker = this.workers[thread]
+                    let isCaller = ThreadToken.current == caller
+                    while !stop.load(ordering: .relaxed) {
+                        let run = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                        guard run < runs else { return }
+                        let partial = this.partialSums.pointer + run * layout.stride
+                        if layout.stride > 0 {
+                            partial.initializeMemory(as: UInt8.self, repeating: 0, count: layout.stride)
+                        }
+                        do throws(MetarecError) {
+                            for task in run * count / runs..<(run + 1) * count / runs {
+                                if isCaller { try poll.check(Double(task) / Double(count)) }
+                                if stop.load(ordering: .relaxed) { return }
+                                try load(task, thread, worker)
+                                worker.resolve()
+                                this.execute(this.instructions, worker)
+                                for (sum, offset) in zip(sums, layout.offsets) {
+                                    this.add(worker.output(sum.output), scale: 1, to: partial + offset)
+                                }
+                                store(task, worker)
+                            }
+                        } catch {
+                            failure.withLock { if $0.map({ run < $0.run }) ?? true { $0 = (run, error) } }
+                            stop.store(true, ordering: .relaxed)
+                        }
+                    }
+                }
+                if threads == 1 {
+                    work(0)
+                } else {
+                    DispatchQueue.concurrentPerform(iterations: threads, execute: work)
+                }
+            }
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure.error }
+        for (sum, offset) in zip(sums, layout.offsets) {
+            let view = workers[0].output(sum.output)
+            for run in 0..<runs {
+                kernels.axpy(
+                    Int64(view.rows * view.columns), sum.scale, partialSums.pointer + run * layout.stride + offset,
+                    sum.target)
+            }
+        }
+    }
+
+    // MARK: Before the tasks
+
+    private func runPrologue(_ parameters: [UnsafeRawPointer], _ workers: ArraySlice<Worker>) {
+        for (index, slot) in plan.slots.enumerated() {
+            guard case .parameter(let number) = slot.owner else { continue }
+            shared.bases[index] = UnsafeMutableRawPointer(mutating: parameters[number])
+        }
+        var prologue = plan.prologue
+        prologue.withUnsafeMutableBufferPointer { execute($0, shared) }
+        for (index, slot) in plan.slots.enumerated() {
+            switch slot.owner {
+            case .parameter, .shared: for worker in workers { worker.bases[index] = shared.bases[index] }
+            case .input, .arena: break
+            }
+        }
+    }
+
+    // MARK: Sums
+
+    private func sumLayout(_ sums: [TaskSum]) -> (stride: Int, offsets: [Int]) {
+        var offsets: [Int] = []
+        var total = 0
+        for sum in sums {
+            let output = plan.outputs[sum.output]
+            let count = fixed(output.rows) * fixed(output.columns)
+            offsets.append(total)
+            total += (count * precision.elementSize + Buffer.padding + 63) & ~63
+        }
+        return ((total + 127) & ~127, offsets)
+    }
+
+    private func fixed(_ dimension: Int32) -> Int { plan.dimensions[Int(dimension)].fixedValue ?? 0 }
+
+    private func add(_ view: MatrixView, scale: Double, to target: UnsafeMutableRawPointer) {
+        let axpy = kernels.axpy
+        if view.stride == view.columns || view.rows == 1 {
+            axpy(Int64(view.rows * view.columns), scale, view.pointer, target)
+        } else {
+            for row in 0..<view.rows {
+                axpy(
+                    Int64(view.columns), scale, view.pointer + row * view.stride * precision.elementSize,
+                    target + row * view.columns * precision.elementSize)
+            }
+        }
+    }
+}

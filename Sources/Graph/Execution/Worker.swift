@@ -1,0 +1,157 @@
+import CMetarec
+import Kernels
+
+/// A matrix in memory: `rows * columns` elements, rows `stride` elements apart.
+public struct MatrixView {
+    /// The first element.
+    public let pointer: UnsafeMutableRawPointer
+    /// Row count.
+    public let rows: Int
+    /// Column count.
+    public let columns: Int
+    /// Elements from one row to the next; 0 repeats one row.
+    public let stride: Int
+}
+
+/// One thread's memory for running a plan: the sizes and inputs of the task at hand, and the arena of its values.
+///
+/// Nothing here is allocated per task: the arena grows when a larger task than ever comes, and stays.
+public final class Worker {
+    private let plan: Plan
+    private let precision: Precision
+    private let slotOfInput: [Int]
+    let sizes: UnsafeMutablePointer<Int>
+    let dimensions: UnsafeMutablePointer<Int>
+    let coefficients: UnsafeMutablePointer<Double>
+    let bases: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    let indices: UnsafeMutablePointer<mr_bag>
+    let chainInputs: UnsafeMutablePointer<mr_chain_input>
+    private let indexCount: Int
+    private var arena: Buffer
+    /// How often the arena had to grow: constant once the largest task has been seen.
+    public private(set) var growthCount = 0
+
+    init(_ plan: Plan, _ precision: Precision, shape: Executor.Interface) {
+        self.plan = plan
+        self.precision = precision
+        var slotOfInput = [Int](repeating: -1, count: shape.inputCount)
+        for (slot, declared) in plan.slots.enumerated() {
+            if case .input(let number) = declared.owner { slotOfInput[number] = slot }
+        }
+        self.slotOfInput = slotOfInput
+        arena = Buffer(byteCount: 0)
+        sizes = .allocate(capacity: max(plan.symbolCount, shape.symbolCount) + 1)
+        sizes.initialize(repeating: 0, count: max(plan.symbolCount, shape.symbolCount) + 1)
+        dimensions = .allocate(capacity: plan.dimensions.count + 1)
+        dimensions.initialize(repeating: 0, count: plan.dimensions.count + 1)
+        coefficients = .allocate(capacity: plan.coefficients.count + 1)
+        coefficients.initialize(repeating: 0, count: plan.coefficients.count + 1)
+        bases = .allocate(capacity: plan.slots.count + 1)
+        bases.initialize(repeating: arena.pointer, count: plan.slots.count + 1)
+        indexCount = shape.indexCount
+        indices = .allocate(capacity: indexCount + 1)
+        indices.initialize(
+            repeating: mr_bag(rows: 0, columns: 0, ids: Worker.noIds, offsets: nil, weights: nil),
+            count: indexCount + 1)
+        chainInputs = .allocate(capacity: Int(MR_CHAIN_INPUTS))
+    }
+
+    deinit {
+        sizes.deallocate()
+        dimensions.deallocate()
+        coefficients.deallocate()
+        bases.deallocate()
+        indices.deallocate()
+        chainInputs.deallocate()
+    }
+
+    private nonisolated(unsafe) static let noIds: UnsafePointer<Int32> = {
+        let pointer = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        pointer.initialize(to: -1)
+        return UnsafePointer(pointer)
+    }()
+
+    // MARK: What a task brings
+
+    /// Sets a size of the task.
+    public func setSize(_ symbol: Symbol, _ size: Int) { sizes[symbol.id] = size }
+
+    /// Sets input `number`: contiguous rows, padded as `Buffer` is, alive until the task has run.
+    public func setInput(_ number: Int, _ pointer: UnsafeRawPointer) {
+        let slot = slotOfInput[number]
+        if slot >= 0 { bases[slot] = UnsafeMutableRawPointer(mutating: pointer) }
+    }
+
+    /// Sets index input `number`: `rows` rows of local ids, alive until the task has run.
+    public func setIndices(
+        _ number: Int, rows: Int, ids: UnsafePointer<Int32>, offsets: UnsafePointer<Int32>? = nil,
+        weights: UnsafeRawPointer? = nil
+    ) {
+        indices[number] = mr_bag(rows: Int64(rows), columns: 0, ids: ids, offsets: offsets, weights: weights)
+    }
+
+    // MARK: What it gives back
+
+    /// Output `number` of the task that has just run; valid until the next one.
+    public func output(_ number: Int) -> MatrixView {
+        let output = plan.outputs[number]
+        return MatrixView(
+            pointer: address(output.operand), rows: dimensions[Int(output.rows)],
+            columns: dimensions[Int(output.columns)], stride: dimensions[Int(output.operand.stride)])
+    }
+
+    /// Copies output `number` to contiguous memory.
+    public func copyOutput(_ number: Int, to target: UnsafeMutableRawPointer) {
+        let view = output(number)
+        precision.kernels.pointee.copy(
+            Int64(view.rows), Int64(view.columns), view.pointer, Int64(view.stride), target, Int64(view.columns))
+    }
+
+    /// The one element of output `number`.
+    public func scalarOutput(_ number: Int) -> Double {
+        let pointer = output(number).pointer
+        return precision == .float
+            ? Double(pointer.load(as: Float.self)) : pointer.load(as: Double.self)
+    }
+
+    // MARK: Resolving
+
+    func address(_ operand: Operand) -> UnsafeMutableRawPointer {
+        bases[Int(operand.slot)] + Int(operand.offset) * precision.elementSize
+    }
+
+    /// Turns sizes into dimensions, coefficients and addresses.
+    func resolve() {
+        for (index, dimension) in plan.dimensions.enumerated() {
+            switch dimension {
+            case .fixed(let value): dimensions[index] = value
+            case .symbol(let symbol): dimensions[index] = sizes[symbol.id]
+            }
+        }
+        for (index, coefficient) in plan.coefficients.enumerated() {
+            coefficients[index] = coefficient.evaluate(sizes: sizes)
+        }
+        var total = 0
+        for slot in plan.slots where slot.owner == .arena { total += byteCount(slot) }
+        if total > arena.byteCount {
+            arena = Buffer(byteCount: total + total / 4)
+            growthCount += 1
+        }
+        var next = arena.pointer
+        for (index, slot) in plan.slots.enumerated() where slot.owner == .arena {
+            bases[index] = next
+            next += byteCount(slot)
+        }
+    }
+
+    /// Bytes of a slot: a multiple of 64, with room for the kernels' reads past the end.
+    private func byteCount(_ slot: Plan.Slot) -> Int {
+        func size(_ dimension: Dimension) -> Int {
+            switch dimension {
+            case .fixed(let value): value
+            case .symbol(let symbol): sizes[symbol.id]
+            }
+        }
+        return (size(slot.rows) * size(slot.columns) * precision.elementSize + Buffer.padding + 63) & ~63
+    }
+}

@@ -1,0 +1,85 @@
+/// A compiled graph: a list of kernel calls over slots of an arena, valid for tasks of any size.
+///
+/// Compiling simplifies the finished graph, fuses element-wise chains and the products before them, hoists what no
+/// task changes, and lets values share memory when their lives do not overlap.
+public struct Plan: Sendable {
+    /// Who owns the memory of a slot.
+    enum Owner: Hashable, Sendable {
+        /// A parameter, read by all tasks.
+        case parameter(Int)
+        /// A matrix that the task brings.
+        case input(Int)
+        /// Computed once per run, read by all tasks.
+        case shared
+        /// Computed for each task in its worker's arena.
+        case arena
+    }
+
+    struct Slot: Sendable {
+        var owner: Owner
+        var rows: Dimension
+        var columns: Dimension
+    }
+
+    struct Output: Sendable {
+        var operand: Operand
+        var rows: Int32
+        var columns: Int32
+    }
+
+    let dimensions: [Dimension]
+    let coefficients: [Coefficient]
+    let slots: [Slot]
+    let chains: [Chain]
+    /// Run once per run.
+    let prologue: [Instruction]
+    /// Run for each task.
+    let instructions: [Instruction]
+    let outputs: [Output]
+    /// How many sizes a task must bring: one more than the largest symbol in use.
+    let symbolCount: Int
+
+    /// Kernel calls per task.
+    public var instructionCount: Int { instructions.count }
+    /// Kernel calls per run, for all tasks together.
+    public var prologueCount: Int { prologue.count }
+    /// Number of outputs.
+    public var outputCount: Int { outputs.count }
+
+    /// Multiply-adds of the products for a task with these sizes, indexed by symbol.
+    public func multiplyAdds(sizes: [Int]) -> Int {
+        func size(_ index: Int32) -> Int {
+            switch dimensions[Int(index)] {
+            case .fixed(let value): value
+            case .symbol(let symbol): sizes[symbol.id]
+            }
+        }
+        return instructions.filter { $0.kernel == .gemm }
+            .reduce(0) { $0 + size($1.rows) * size($1.columns) * size($1.inner) }
+    }
+
+    /// Compiles the graph that computes `outputs`.
+    ///
+    /// - Throws: the first misfit of shapes met while the graph was traced.
+    /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
+    public init(_ outputs: [Value]) throws(MetarecError) {
+        if let error = outputs.first?.graph.error { throw error }
+        self = Lowering(packTransposes(simplify(outputs))).plan()
+    }
+
+    init(
+        dimensions: [Dimension], coefficients: [Coefficient], slots: [Slot], chains: [Chain], prologue: [Instruction],
+        instructions: [Instruction], outputs: [Output]
+    ) {
+        self.dimensions = dimensions
+        self.coefficients = coefficients
+        self.slots = slots
+        self.chains = chains
+        self.prologue = prologue
+        self.instructions = instructions
+        self.outputs = outputs
+        var symbols: [Symbol] = coefficients.flatMap { $0.numerator + $0.denominator }
+        for case .symbol(let symbol) in dimensions { symbols.append(symbol) }
+        symbolCount = (symbols.map(\.id).max() ?? -1) + 1
+    }
+}

@@ -1,0 +1,37 @@
+/// Rebuilds the part of a graph that `outputs` need, simplified: dead nodes go, equal nodes merge, constants fold,
+/// factors float out of linear operations, stopped gradients open up. The rules are the operations' own.
+///
+/// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
+func simplify(_ outputs: [Value]) -> [Value] {
+    var outputs = outputs
+    var count = Int.max
+    // Each pass can enable the next; a handful reaches the fixed point.
+    for _ in 0..<8 {
+        outputs = rebuild(outputs, in: Graph(simplifying: true))
+        let reached = reachable(from: outputs).count
+        if reached == count { break }
+        count = reached
+    }
+    return rebuild(outputs, in: Graph())
+}
+
+private func rebuild(_ outputs: [Value], in target: Graph) -> [Value] {
+    guard let source = outputs.first?.graph else { return [] }
+    var copies: [Int: Value] = [:]
+    for id in reachable(from: outputs) {
+        let node = source.nodes[id]
+        copies[id] = target.append(node.operation, node.operands.compactMap { copies[$0] })
+    }
+    return outputs.compactMap { copies[$0.id] }
+}
+
+/// The nodes that `outputs` need, operands before users.
+func reachable(from outputs: [Value]) -> [Int] {
+    guard let graph = outputs.first?.graph else { return [] }
+    var needed = [Bool](repeating: false, count: graph.nodes.count)
+    for output in outputs { needed[output.id] = true }
+    for id in needed.indices.reversed() where needed[id] {
+        for operand in graph.nodes[id].operands { needed[operand] = true }
+    }
+    return needed.indices.filter { needed[$0] }
+}

@@ -1,0 +1,7 @@
+/// The components of this layer that users choose by name.
+public enum Registry {
+    /// The meta-algorithms.
+    public static let algorithms: [any MetaAlgorithm.Type] = [
+        MAML.self, ANIL.self, MetaSGD.self, Reptile.self, FineTune.self,
+    ]
+}
