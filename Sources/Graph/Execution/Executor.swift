@@ -1,7 +1,5 @@
 import CMetarec
-import Dispatch
 import Kernels
-import Synchronization
 
 /// Runs a plan over many tasks.
 ///
@@ -90,9 +88,9 @@ public final class Executor {
     /// - Throws: what `load` threw for the earliest task that failed, or interrupted. Targets of sums are then unchanged.
     public func run(
         count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
-        load: (Int, Int, Worker) throws(MetarecError) -> Void,
+        load: (Int, Int, Worker) throws -> Void,
         store: (Int, Worker) -> Void = { _, _ in }
-    ) throws(MetarecError) {
+    ) throws {
         guard count > 0 else { return }
         let runs = min(count, Executor.maximumRuns)
         let threads = max(1, min(threads, runs))
@@ -102,49 +100,19 @@ public final class Executor {
         let layout = sumLayout(sums)
         if partialSums.byteCount < layout.stride * runs { partialSums = Buffer(byteCount: layout.stride * runs) }
 
-        let next = Atomic<Int>(0)
-        let failure = Mutex<(run: Int, error: MetarecError)?>(nil)
-        let stop = Atomic<Bool>(false)
-        let caller = ThreadToken.current
-        withoutActuallyEscaping(load) { load in
-            withoutActuallyEscaping(store) { store in
-                nonisolated(unsafe) let (load, store, poll, this) = (load, store, poll, self)
-                @Sendable func work(_ thread: Int) {
-                    let worker = this.workers[thread]
-                    let isCaller = ThreadToken.current == caller
-                    while !stop.load(ordering: .relaxed) {
-                        let run = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                        guard run < runs else { return }
-                        let partial = this.partialSums.pointer + run * layout.stride
-                        if layout.stride > 0 {
-                            partial.initializeMemory(as: UInt8.self, repeating: 0, count: layout.stride)
-                        }
-                        do throws(MetarecError) {
-                            for task in run * count / runs..<(run + 1) * count / runs {
-                                if isCaller { try poll.check(Double(task) / Double(count)) }
-                                if stop.load(ordering: .relaxed) { return }
-                                try load(task, thread, worker)
-                                worker.resolve()
-                                this.execute(this.instructions, worker)
-                                for (sum, offset) in zip(sums, layout.offsets) {
-                                    this.add(worker.output(sum.output), scale: 1, to: partial + offset)
-                                }
-                                store(task, worker)
-                            }
-                        } catch {
-                            failure.withLock { if $0.map({ run < $0.run }) ?? true { $0 = (run, error) } }
-                            stop.store(true, ordering: .relaxed)
-                        }
-                    }
-                }
-                if threads == 1 {
-                    work(0)
-                } else {
-                    DispatchQueue.concurrentPerform(iterations: threads, execute: work)
-                }
+        try parallel(count: runs, threads: threads, poll: poll) { run, thread, tick in
+            let worker = workers[thread]
+            let partial = partialSums.pointer + run * layout.stride
+            partial.initializeMemory(as: UInt8.self, repeating: 0, count: layout.stride)
+            for task in run * count / runs..<(run + 1) * count / runs {
+                try tick(Double(task) / Double(count))
+                try load(task, thread, worker)
+                worker.resolve()
+                execute(instructions, worker)
+                for (sum, offset) in zip(sums, layout.offsets) { add(worker.output(sum.output), to: partial + offset) }
+                store(task, worker)
             }
         }
-        if let failure = failure.withLock({ $0 }) { throw failure.error }
         for (sum, offset) in zip(sums, layout.offsets) {
             let view = workers[0].output(sum.output)
             for run in 0..<runs {
@@ -188,14 +156,14 @@ public final class Executor {
 
     private func fixed(_ dimension: Int32) -> Int { plan.dimensions[Int(dimension)].fixedValue ?? 0 }
 
-    private func add(_ view: MatrixView, scale: Double, to target: UnsafeMutableRawPointer) {
+    private func add(_ view: MatrixView, to target: UnsafeMutableRawPointer) {
         let axpy = kernels.axpy
         if view.stride == view.columns || view.rows == 1 {
-            axpy(Int64(view.rows * view.columns), scale, view.pointer, target)
+            axpy(Int64(view.rows * view.columns), 1, view.pointer, target)
         } else {
             for row in 0..<view.rows {
                 axpy(
-                    Int64(view.columns), scale, view.pointer + row * view.stride * precision.elementSize,
+                    Int64(view.columns), 1, view.pointer + row * view.stride * precision.elementSize,
                     target + row * view.columns * precision.elementSize)
             }
         }

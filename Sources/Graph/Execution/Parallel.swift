@@ -1,0 +1,49 @@
+import Dispatch
+import Synchronization
+
+/// Runs `body` for 0 ..< count on up to `threads` threads, each index once.
+///
+/// - Parameters:
+///   - poll: asked on the calling thread whenever `body` calls `tick`.
+///   - body: gets the index, the thread's number, and `tick`, to be called now and then with the share done; it throws
+///     when the work is to end.
+/// - Throws: what `body` threw for the lowest index that failed, or interrupted.
+public func parallel(
+    count: Int, threads: Int, poll: Poll = .none,
+    body: (_ index: Int, _ thread: Int, _ tick: (_ fraction: Double) throws -> Void) throws -> Void
+) throws {
+    let threads = max(1, min(threads, count))
+    let next = Atomic<Int>(0)
+    let stop = Atomic<Bool>(false)
+    let failure = Mutex<(index: Int, error: any Error)?>(nil)
+    let caller = ThreadToken.current
+    withoutActuallyEscaping(body) { body in
+        nonisolated(unsafe) let (body, poll) = (body, poll)
+        @Sendable func work(_ thread: Int) {
+            let isCaller = ThreadToken.current == caller
+            while !stop.load(ordering: .relaxed) {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                do {
+                    try body(index, thread) { fraction in
+                        if isCaller { try poll.check(fraction) }
+                        if stop.load(ordering: .relaxed) { throw Stopped() }
+                    }
+                } catch {
+                    stop.store(true, ordering: .relaxed)
+                    if error is Stopped { return }
+                    failure.withLock { if $0.map({ index < $0.index }) ?? true { $0 = (index, error) } }
+                }
+            }
+        }
+        if threads == 1 {
+            work(0)
+        } else {
+            DispatchQueue.concurrentPerform(iterations: threads, execute: work)
+        }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure.error }
+}
+
+/// Another index has failed: there is nothing to report here.
+private struct Stopped: Error {}

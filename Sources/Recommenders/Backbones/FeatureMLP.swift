@@ -1,0 +1,77 @@
+import Graph
+import MetaLearning
+
+/// Embeddings of all fields into a decision network.
+public struct FeatureMLP: Backbone {
+    /// Name, options, documentation.
+    public static let schema = ComponentSchema(
+        "feature_mlp", className: "FeatureMLP",
+        options: [
+            .integer("embedding_dim", default: 32, minimum: 1, "Columns of every embedding table."),
+            OptionSchema(
+                "hidden", .integers(minimum: 1), default: .numbers([64, 64]), "Widths of the hidden layers."),
+        ],
+        documentation: """
+            Embeddings of item and user fields, side by side, into a fully connected network.
+
+            x = [e₁ | e₂ | ...]: for a categorical field its row of the table, for a bag the mean of its rows, for a
+            dense field the vector itself; item fields first, then the user's, in the order given. Then
+            h₀ = x, hᵢ₊₁ = relu(hᵢ Wᵢ + bᵢ), output = hₙ W + b. An unknown value is a zero vector.
+
+            Parameters: "embedding.<field>" [size, embedding_dim] (group embedding), "dense<i>.weight", "dense<i>.bias"
+            (decision), "head.weight", "head.bias" (head).
+
+            Lee, Im, Jang, Cho and Chung, "MeLU: Meta-Learned User Preference Estimator for Cold-Start Recommendation",
+            KDD 2019.
+            """)
+
+    private let embeddingDimension: Int
+    private let hidden: [Int]
+
+    /// From checked options.
+    public init(_ options: Options) {
+        embeddingDimension = options.integer("embedding_dim")
+        hidden = options.numbers("hidden").map { Int($0) }
+    }
+
+    /// Tables, layers, head.
+    public func parameters(for fields: [FieldSchema], outputs: Int) -> [ParameterRequest] {
+        let tables = fields.filter(\.isEmbedded).map {
+            ParameterRequest(
+                ParameterSpec(
+                    $0.embeddingName, rows: $0.size, columns: embeddingDimension, isTable: true, group: "embedding"),
+                .normal(deviation: 0.1))
+        }
+        let width = fields.reduce(0) { $0 + ($1.isEmbedded ? embeddingDimension : $1.size) }
+        let layers = zip([width] + hidden, hidden).enumerated().flatMap { index, size in
+            FeatureMLP.layer("dense\(index)", size.0, size.1, group: "decision", gain: 6)
+        }
+        return tables + layers + FeatureMLP.layer("head", hidden.last ?? width, outputs, group: "head", gain: 1)
+    }
+
+    /// Uniform weights of variance gain / (3 inputs), zero biases: gain 6 keeps the scale through relu (He et al. 2015).
+    private static func layer(
+        _ name: String, _ inputs: Int, _ outputs: Int, group: String, gain: Double
+    ) -> [ParameterRequest] {
+        [
+            ParameterRequest(
+                ParameterSpec("\(name).weight", rows: inputs, columns: outputs, group: group),
+                .uniform(bound: (gain / Double(max(inputs, 1))).squareRoot())),
+            ParameterRequest(
+                ParameterSpec("\(name).bias", rows: 1, columns: outputs, rank: 1, group: group), .constant(0)),
+        ]
+    }
+
+    /// relu layers, then the head.
+    public func outputs(_ fields: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Value {
+        var h = concatenate(
+            fields.map { field in
+                let vectors = field.vectors(θ)
+                return vectors.broadcast(to: Shape(rows, vectors.shape.columns))
+            })
+        for index in hidden.indices {
+            h = (h.matmul(θ["dense\(index).weight"]) + θ["dense\(index).bias"]).relu
+        }
+        return h.matmul(θ["head.weight"]) + θ["head.bias"]
+    }
+}
