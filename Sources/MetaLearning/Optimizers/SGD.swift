@@ -1,0 +1,32 @@
+import Graph
+import Kernels
+
+/// Stochastic gradient descent: x ← x − η g.
+public struct SGD: Optimizer {
+    /// η.
+    public let learningRate: Double
+
+    /// Errors: a learning rate that is not finite and positive.
+    public init(learningRate: Double) throws {
+        guard learningRate.isFinite, learningRate > 0 else {
+            throw MetarecError.value("lr: \(learningRate), wanted a positive number")
+        }
+        self.learningRate = learningRate
+    }
+
+    /// "sgd".
+    public var name: String { "sgd" }
+    /// None.
+    public var stateNames: [String] { [] }
+    /// η, the same at every step.
+    public func learningRate(at step: Int) -> Double { learningRate }
+
+    /// x ← x − η g.
+    public func update(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer, step: Int) {
+        let x = parameter.address(of: elements.lowerBound, in: parameter.values)
+        parameter.precision.kernels.pointee.axpy(Int64(elements.count), -learningRate(at: step), gradient, x)
+    }
+
+    /// Without a gradient nothing moves.
+    public func catchUp(_ parameter: Parameter, _ elements: Range<Int>, missed: ClosedRange<Int>) {}
+}

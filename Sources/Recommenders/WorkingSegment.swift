@@ -1,0 +1,105 @@
+import Kernels
+import MetaLearning
+
+/// What one field contributes to one segment of a task.
+struct WorkingSegment: ~Copyable {
+    /// Rows of the segment.
+    private(set) var rows = 0
+    /// Categorical: [rows]; bag: [offsets[rows]].
+    private(set) var ids = Scratch()
+    /// Bag: [rows + 1].
+    private(set) var offsets = Scratch()
+    /// Bag: [rows], dense: [rows, size].
+    private(set) var numbers = Scratch()
+
+    /// Looks up `rows` of the feature table (−1: unknown), hides values as `hiding` draws, and numbers the ids.
+    mutating func fill(
+        from source: FieldSource, rows places: UnsafePointer<Int32>, count: Int, hiding: inout Hiding?,
+        numbering table: inout RowSet, _ precision: Precision
+    ) throws {
+        rows = count
+        switch source.kind {
+        case .categorical:
+            try fillIDs(source, places, &hiding)
+            table.number(ids.elements(of: Int32.self), count: count)
+        case .bag:
+            let idCount = try fillBags(source, places, &hiding)
+            fillWeights(precision)
+            table.number(ids.elements(of: Int32.self), count: idCount)
+        case .dense:
+            fillVectors(source, places, &hiding, precision)
+        }
+    }
+
+    private mutating func fillIDs(
+        _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?
+    ) throws {
+        let out = ids.reserve(rows, of: Int32.self)
+        for i in 0..<rows {
+            let hidden = hiding?.next() ?? false
+            guard let known = source.ids, places[i] >= 0, !hidden else {
+                out[i] = -1
+                continue
+            }
+            let id = known[Int(places[i])]
+            guard id >= -1, Int(id) < source.size else { throw TaskSet.changed }
+            out[i] = id
+        }
+    }
+
+    /// Returns the number of ids written.
+    private mutating func fillBags(
+        _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?
+    ) throws -> Int {
+        let ends = offsets.reserve(rows + 1, of: Int32.self)
+        ends[0] = 0
+        var written = 0
+        for i in 0..<rows {
+            let hidden = hiding?.next() ?? false
+            if let known = source.ids, let starts = source.offsets, places[i] >= 0, !hidden {
+                let start = Int(starts[Int(places[i])])
+                let end = Int(starts[Int(places[i]) + 1])
+                guard start >= 0, start <= end, end <= source.idCount, written + end - start <= Int(Int32.max) else {
+                    throw TaskSet.changed
+                }
+                let out = ids.reserve(written + end - start, of: Int32.self, keeping: written)
+                for at in start..<end {
+                    let id = known[at]
+                    guard id >= -1, Int(id) < source.size else { throw TaskSet.changed }
+                    out[written] = id
+                    written += id < 0 ? 0 : 1
+                }
+            }
+            ends[i + 1] = Int32(truncatingIfNeeded: written)
+        }
+        return written
+    }
+
+    private mutating func fillWeights(_ precision: Precision) {
+        let ends = offsets.elements(of: Int32.self)
+        switch precision {
+        case .float:
+            let out = numbers.reserve(rows, of: Float.self)
+            for i in 0..<rows { out[i] = ends[i + 1] == ends[i] ? 0 : 1 / Float(ends[i + 1] - ends[i]) }
+        case .double:
+            let out = numbers.reserve(rows, of: Double.self)
+            for i in 0..<rows { out[i] = ends[i + 1] == ends[i] ? 0 : 1 / Double(ends[i + 1] - ends[i]) }
+        }
+    }
+
+    private mutating func fillVectors(
+        _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?, _ precision: Precision
+    ) {
+        let stride = source.size * precision.elementSize
+        numbers.reserve(byteCount: rows * stride)
+        for i in 0..<rows {
+            let hidden = hiding?.next() ?? false
+            let out = numbers.pointer + i * stride
+            if let vectors = source.vectors, places[i] >= 0, !hidden {
+                vectors.copy(Int(places[i]) * source.size, count: source.size, to: out, precision)
+            } else {
+                out.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
+            }
+        }
+    }
+}
