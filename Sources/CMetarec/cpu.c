@@ -1,6 +1,11 @@
+#if defined(__linux__)
+#define _GNU_SOURCE
+#endif
 #include "kernels.h"
 
+#include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 uint32_t mr_cpu_variants(void) {
     uint32_t variants = 1;
@@ -12,6 +17,15 @@ uint32_t mr_cpu_variants(void) {
         variants |= 4;
 #endif
     return variants;
+}
+
+int64_t mr_processor_count(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? count : 1;
 }
 
 const char *mr_forced_isa(void) { return getenv("METAREC_ISA"); }

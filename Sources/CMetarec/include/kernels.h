@@ -146,6 +146,8 @@ typedef struct mr_kernels {
 
 /* Which variants this processor can run (bit 0 baseline, 1 AVX2 and FMA, 2 AVX-512). */
 uint32_t mr_cpu_variants(void);
+/* Processors that this process may use. */
+int64_t mr_processor_count(void);
 /* The value of METAREC_ISA, or null. */
 const char *_Nullable mr_forced_isa(void);
 

@@ -1,0 +1,100 @@
+import Graph
+import Kernels
+import MetaLearning
+
+extension Learner {
+    /// Predictions of the query rows after adaptation to the support, in row order, to `out` [query rows].
+    public func predict(_ tasks: TaskSet, into out: UnsafeMutableRawPointer, poll: Poll) throws {
+        let state = try initialized()
+        let offsets = try tasks.queryOffsets()
+        try run(state.prediction, tasks, poll, in: state) { task, worker, _ in
+            worker.copyOutput(0, to: out + offsets[task] * precision.elementSize)
+        }
+    }
+
+    /// The adapted parameters of every task, `[tasks, shape...]` each, in the order of `tensors()`.
+    public func adaptedParameters(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws {
+        let state = try initialized()
+        let adapted = state.model.adapted.indices.filter { state.model.adapted[$0] }
+        try run(state.adaptation, tasks, poll, in: state) { task, worker, memory in
+            for (number, index) in adapted.enumerated() {
+                let parameter = state.store.parameters[index]
+                let size = parameter.spec.count * precision.elementSize
+                let target = out[number] + task * size
+                guard let table = state.model.tables.firstIndex(where: { $0.parameter == index }) else {
+                    worker.copyOutput(number, to: target)
+                    continue
+                }
+                target.copyMemory(from: parameter.pointer, byteCount: size)
+                worker.copyRows(number, to: target, memory.working.touchedRows(ofTable: table), precision)
+            }
+        }
+    }
+
+    /// The support loss before and after each inner step, `[tasks, inner steps + 1]`; NaN without support.
+    public func supportLosses(_ tasks: TaskSet, into out: UnsafeMutableRawPointer, poll: Poll) throws {
+        let state = try initialized()
+        let first = state.model.adapted.filter { $0 }.count
+        let count = innerSteps + 1
+        try run(state.adaptation, tasks, poll, in: state) { task, worker, memory in
+            for step in 0..<count {
+                let value = memory.working.supportCount == 0 ? Double.nan : worker.scalarOutput(first + step)
+                let place = task * count + step
+                switch precision {
+                case .float: out.storeBytes(of: Float(value), toByteOffset: 4 * place, as: Float.self)
+                case .double: out.storeBytes(of: value, toByteOffset: 8 * place, as: Double.self)
+                }
+            }
+        }
+    }
+
+    /// Adapts to the support of the one task of `tasks`. The learner is unchanged.
+    public func adapt(_ tasks: TaskSet) throws -> AdaptedLearner {
+        let state = try initialized()
+        guard tasks.count == 1 else { throw MetarecError.value("tasks: \(tasks.count) tasks, wanted exactly one") }
+        var result: AdaptedLearner?
+        try run(state.adaptation, tasks, .none, in: state) { _, worker, memory in
+            result = AdaptedLearner(self, state, worker, memory)
+        }
+        guard let result else { throw MetarecError.state("adapt: the task did not run") }
+        guard result.isFinite else {
+            throw MetarecError(.arithmetic, "adaptation left the finite numbers; a smaller inner_lr may help")
+        }
+        return result
+    }
+
+    /// Runs a plan over tasks as they are, on settled parameters.
+    private func run(
+        _ executor: Executor, _ tasks: TaskSet, _ poll: Poll, in state: State,
+        store: (_ task: Int, Worker, TaskMemory) -> Void
+    ) throws {
+        state.store.settleAll()
+        let memory = state.memory(max(1, min(options.threads, tasks.count)))
+        // A task's memory is its thread's: what `store` reads is what `load` of the same task wrote.
+        let threadOfTask = UnsafeMutableBufferPointer<Int>.allocate(capacity: tasks.count)
+        defer { threadOfTask.deallocate() }
+        try executor.run(
+            count: tasks.count, threads: options.threads, parameters: state.parameterPointers, poll: poll,
+            load: { task, thread, worker in
+                threadOfTask[task] = thread
+                try memory[thread].working.load(task, of: tasks)
+                memory[thread].gather(from: state.store)
+                memory[thread].bind(to: worker)
+            },
+            store: { task, worker in store(task, worker, memory[threadOfTask[task]]) })
+    }
+}
+
+extension Worker {
+    /// Copies the rows of output `number` to their places in a table.
+    fileprivate func copyRows(
+        _ number: Int, to table: UnsafeMutableRawPointer, _ touched: WorkingSet.TouchedRows, _ precision: Precision
+    ) {
+        let view = output(number)
+        let size = view.columns * precision.elementSize
+        for row in 0..<touched.count {
+            (table + Int(touched.rows[row]) * size).copyMemory(
+                from: view.pointer + row * view.stride * precision.elementSize, byteCount: size)
+        }
+    }
+}

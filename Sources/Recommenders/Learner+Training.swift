@@ -1,0 +1,173 @@
+import Graph
+import Kernels
+import MetaLearning
+
+extension Learner {
+    /// Mean meta-loss over the tasks and its gradient.
+    ///
+    /// - Parameter out: one buffer per parameter, in the order of `tensors()`, of the parameter's shape, zeroed.
+    /// - Throws: an empty task set, a task without rows to learn from, a result that is not finite, or interrupted.
+    public func metaGradient(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws -> Double {
+        let state = try initialized()
+        state.store.settleAll()
+        let all = Array(0..<tasks.count)
+        let loss = try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, poll: poll, in: state)
+        for (index, spec) in state.model.specs.enumerated() where !spec.isTable {
+            guard let buffer = state.dense[index] else { continue }
+            out[index].copyMemory(from: buffer.pointer, byteCount: spec.count * precision.elementSize)
+        }
+        for (table, gradient) in zip(state.model.tables, state.sparse) { gradient.add(to: out[table.parameter]) }
+        return loss
+    }
+
+    /// One outer step on all of the tasks; returns their mean meta-loss before it.
+    ///
+    /// - Throws: as `metaGradient`. The parameters are then unchanged.
+    public func step(_ tasks: TaskSet, poll: Poll) throws -> Double {
+        let state = try initialized()
+        return try step(Array(0..<tasks.count), of: tasks, episodes: nil, epoch: state.store.steps, poll, in: state)
+    }
+
+    /// One pass over the tasks, shuffled by (seed, epoch), in batches; returns the mean meta-loss of its steps.
+    ///
+    /// With episodes, support and query are drawn anew; else the tasks are taken as they are.
+    public func trainEpoch(_ tasks: TaskSet, episodes: Episodes?, epoch: Int, poll: Poll) throws -> Double {
+        let state = try initialized()
+        var order = try (0..<tasks.count).filter { task in
+            let extent = try tasks.extent(of: task)
+            return episodes == nil ? true : Episodes.canDraw(from: extent.count)
+        }
+        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
+        order.shuffle(using: &generator)
+        var sum = 0.0
+        for start in stride(from: 0, to: order.count, by: options.batchSize) {
+            let batch = order[start..<min(start + options.batchSize, order.count)]
+            let (done, total) = (Double(start), Double(order.count))
+            poll.enter(done / total..<(done + Double(batch.count)) / total, loss: start == 0 ? .nan : sum / done)
+            let loss = try step(Array(batch), of: tasks, episodes: episodes, epoch: epoch, poll, in: state)
+            sum += loss * Double(batch.count)
+        }
+        return sum / Double(order.count)
+    }
+
+    private func step(
+        _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ poll: Poll, in state: State
+    ) throws -> Double {
+        let (seed, rate) = (options.seed, options.unknownRate)
+        let loss = try accumulate(
+            batch, of: tasks,
+            draw: { task in
+                let episode = episodes?.episode(seed: seed, epoch: epoch, task: task)
+                let keys = SeededGenerator(seed, 0x41DE, UInt64(bitPattern: Int64(epoch)), UInt64(task))
+                return (episode, rate > 0 ? Hiding(rate: rate, generator: keys) : nil)
+            },
+            poll: poll, in: state)
+        var gradients: [ParameterGradient] = []
+        for (index, spec) in state.model.specs.enumerated() {
+            if let buffer = state.dense[index] {
+                gradients.append(.dense(buffer.pointer, count: spec.count))
+            } else if let table = state.model.tables.firstIndex(where: { $0.parameter == index }) {
+                gradients.append(.sparse(state.sparse[table]))
+            }
+        }
+        let norm = options.clipping.apply(to: gradients, precision)
+        guard norm.isFinite else { throw Learner.notFinite("gradient") }
+        try state.store.apply(gradients)
+        return loss
+    }
+
+    private static func notFinite(_ what: String) -> MetarecError {
+        MetarecError(
+            .arithmetic,
+            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help")
+    }
+
+    /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.
+    private func accumulate(
+        _ batch: [Int], of tasks: TaskSet, draw: (Int) -> (Episode?, Hiding?), poll: Poll, in state: State
+    ) throws -> Double {
+        guard !batch.isEmpty else { throw MetarecError.value("tasks: empty, wanted at least one task") }
+        let (model, store) = (state.model, state.store)
+        for gradient in state.sparse { gradient.removeAll() }
+        for case let buffer? in state.dense {
+            buffer.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: buffer.byteCount)
+        }
+        let scale = 1 / Double(batch.count)
+        let sums = model.specs.indices.compactMap { index in
+            state.dense[index].map { Executor.TaskSum(output: 1 + index, into: $0.pointer, scale: scale) }
+        }
+        let memory = state.memory(min(Learner.chunk, batch.count))
+        var losses = [Double](repeating: 0, count: memory.count)
+        var loss = 0.0
+        for start in stride(from: 0, to: batch.count, by: Learner.chunk) {
+            let chunk = batch[start..<min(start + Learner.chunk, batch.count)]
+            try parallel(count: chunk.count, threads: options.threads) { index, _, _ in
+                let task = chunk[start + index]
+                let (episode, hiding) = draw(tasks.id(of: task))
+                try memory[index].working.load(task, of: tasks, episode: episode, hiding: hiding)
+                try self.check(memory[index].working, task: task)
+            }
+            // Rows are brought up to date before anybody reads them; tables are independent of each other.
+            try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
+                for index in chunk.indices {
+                    let touched = memory[index - start].working.touchedRows(ofTable: number)
+                    store.settle(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
+                }
+            }
+            try losses.withUnsafeMutableBufferPointer { losses in
+                nonisolated(unsafe) let losses = losses
+                try state.training.run(
+                    count: chunk.count, threads: options.threads, parameters: state.parameterPointers, sums: sums,
+                    poll: poll,
+                    load: { index, _, worker in
+                        memory[index].gather(from: store)
+                        memory[index].bind(to: worker)
+                    },
+                    store: { index, worker in
+                        losses[index] = worker.scalarOutput(0)
+                        for (number, table) in model.tables.enumerated() {
+                            worker.copyOutput(1 + table.parameter, to: memory[index].gradient(number))
+                        }
+                    })
+            }
+            try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
+                for index in 0..<chunk.count {
+                    let touched = memory[index].working.touchedRows(ofTable: number)
+                    state.sparse[number].add(
+                        touched.rows, count: touched.count, gradient: memory[index].gradient(number), scale: scale)
+                }
+            }
+            for index in 0..<chunk.count { loss += losses[index] }
+        }
+        guard loss.isFinite else { throw Learner.notFinite("loss") }
+        return loss * scale
+    }
+
+    /// Refuses a task from which the algorithm cannot learn, and targets that the loss is not defined for.
+    private func check(_ working: WorkingSet, task: Int) throws {
+        let count =
+            switch options.algorithm.learnsFrom {
+            case .support: working.supportCount
+            case .query: working.queryCount
+            case .all: working.supportCount + working.queryCount
+            }
+        guard count > 0 else {
+            throw MetarecError.value("tasks: task \(task) has no \(options.algorithm.learnsFrom) rows to learn from")
+        }
+        for (segment, count) in [(WorkingSet.Segment.support, working.supportCount), (.query, working.queryCount)] {
+            let targets = working.targets(segment)
+            for row in 0..<count {
+                let target =
+                    precision == .float
+                    ? Double(targets.load(fromByteOffset: 4 * row, as: Float.self))
+                    : targets.load(fromByteOffset: 8 * row, as: Double.self)
+                guard options.loss.accepts(target) else {
+                    throw MetarecError.value(
+                        "targets: \(target) in task \(task), wanted \(options.loss.wanted) for the loss "
+                            + "\"\(type(of: options.loss).schema.name)\"")
+                }
+            }
+        }
+    }
+}

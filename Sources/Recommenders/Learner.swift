@@ -1,0 +1,151 @@
+import Graph
+import Kernels
+import MetaLearning
+
+/// A recommender that learns to learn: a backbone, a meta-algorithm, a loss and an outer optimizer.
+///
+/// One call at a time: the boundary takes care of that.
+public final class Learner {
+    /// The options that belong to no component.
+    public static let schema = ComponentSchema(
+        "learner", className: "MetaLearner",
+        options: [
+            .integer("batch_size", default: 32, minimum: 1, "Tasks per outer step."),
+            OptionSchema(
+                "threads", .integer(minimum: 1), default: .none, "Threads; None: as many as cores. Changes no bit."),
+            .choice("dtype", default: "float32", ["float32", "float64"], "Type of all parameters and computations."),
+            .integer("seed", default: 0, minimum: 0, "Seed of everything random."),
+            OptionSchema(
+                "clip_norm", .number(minimum: 0, isOpen: true), default: .none,
+                "Bound on the norm of the outer gradient, over all parameters."),
+            OptionSchema(
+                "clip_value", .number(minimum: 0, isOpen: true), default: .none,
+                "Bound on each element of the outer gradient."),
+            OptionSchema(
+                "unknown_rate", .fraction, default: .numbers([0]),
+                "Probability of hiding each feature value while training, so that unknown ones are learned."),
+        ],
+        documentation: "The options of a learner.")
+
+    /// Tasks held in memory at once.
+    static let chunk = 64
+
+    let options: LearnerOptions
+    /// Nil until initialised.
+    private(set) var state: State?
+
+    /// What there is once the fields are known.
+    final class State {
+        let model: Model
+        let store: ParameterStore
+        let plans: Plans
+        let training: Executor
+        let prediction: Executor
+        let adaptation: Executor
+        let scoring: Executor
+        let sparse: [SparseGradient]
+        let dense: [Buffer?]
+        private let precision: Precision
+        private var memory: [TaskMemory] = []
+
+        init(_ model: Model, _ options: LearnerOptions) throws {
+            self.model = model
+            precision = options.precision
+            store = try ParameterStore(model.specs, precision: precision, optimizer: options.optimizer)
+            plans = try Plans(model)
+            training = Executor(plans.training, precision, model.interface)
+            prediction = Executor(plans.prediction, precision, model.interface)
+            adaptation = Executor(plans.adaptation, precision, model.interface)
+            scoring = Executor(plans.scoring, precision, model.interface)
+            sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
+            dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
+        }
+
+        var parameterPointers: [UnsafeRawPointer] { store.parameters.map { UnsafeRawPointer($0.pointer) } }
+
+        /// Memory for `count` tasks.
+        func memory(_ count: Int) -> [TaskMemory] {
+            while memory.count < count { memory.append(TaskMemory(model, precision)) }
+            return memory
+        }
+    }
+
+    /// From options by dotted name, such as "algorithm" = "maml", "algorithm.inner_steps" = 5.
+    ///
+    /// - Throws: an unknown name, or a value that cannot be used; the message names the option.
+    public init(_ given: [String: OptionValue]) throws { options = try LearnerOptions(given) }
+
+    /// The element type.
+    public var precision: Precision { options.precision }
+    /// Number of inner steps.
+    public var innerSteps: Int { options.algorithm.innerSteps }
+
+    /// The state, or an error before `initialize`.
+    func initialized() throws -> State {
+        guard let state else {
+            throw MetarecError.state("the learner has no parameters yet: call fit or initialize first")
+        }
+        return state
+    }
+
+    /// Fixes the shapes by the tasks' features and draws the parameters. The head's bias begins at what suits the mean
+    /// target best. Once.
+    public func initialize(_ tasks: TaskSet) throws {
+        guard state == nil else { throw MetarecError.state("initialize: the learner is initialised already") }
+        let model = try Model(
+            items: tasks.items.schema, users: tasks.users?.schema ?? [], backbone: options.backbone,
+            algorithm: options.algorithm, loss: options.loss)
+        let new = try State(model, options)
+        for (index, request) in model.requests.enumerated() {
+            var generator = SeededGenerator(options.seed, 0x1217, UInt64(index))
+            new.store.parameters[index].fill(request.initializer, &generator)
+        }
+        if let mean = try tasks.meanTarget(), let bias = new.store.index(of: "head.bias") {
+            new.store.parameters[bias].fill(.constant(options.loss.outputBias(forMean: mean)))
+        }
+        state = new
+    }
+
+    // MARK: Parameters
+
+    /// A parameter or a piece of optimizer state.
+    public struct Tensor {
+        /// Unique among the learner's tensors.
+        public let name: String
+        /// Whether it is a parameter; else optimizer state.
+        public let isParameter: Bool
+        /// Whether the inner loop changes it.
+        public let isAdapted: Bool
+        /// The shape that users see.
+        public let shape: [Int]
+        /// C-contiguous.
+        public let pointer: UnsafeMutableRawPointer
+    }
+
+    /// The parameters, then the optimizer's state.
+    public func tensors() throws -> [Tensor] {
+        let state = try initialized()
+        let parameters = zip(state.store.parameters, state.model.adapted).map { parameter, adapted in
+            Tensor(
+                name: parameter.spec.name, isParameter: true, isAdapted: adapted, shape: parameter.spec.shape,
+                pointer: parameter.pointer)
+        }
+        return parameters
+            + state.store.optimizerState.map {
+                Tensor(
+                    name: $0.name, isParameter: false, isAdapted: false, shape: $0.parameter.spec.shape,
+                    pointer: $0.buffer.pointer)
+            }
+    }
+
+    /// Applies what lazily updated rows still miss.
+    public func settle() throws { try initialized().store.settleAll() }
+
+    /// Number of finished outer steps.
+    public var steps: Int {
+        get throws { try initialized().store.steps }
+    }
+
+    /// Declares that parameters and optimizer state are those after `steps` steps, as a saved model says.
+    public func resume(at steps: Int) throws { try initialized().store.resume(at: steps) }
+}

@@ -1,0 +1,123 @@
+import Graph
+import Kernels
+import MetaLearning
+
+/// Backbone, algorithm and loss over given fields, traced: what the plans of a learner are compiled from.
+struct Model {
+    /// One embedding table: its field and its place among the parameters.
+    struct Table {
+        let field: Int
+        let parameter: Int
+        let columns: Int
+    }
+
+    let items: [FieldSchema]
+    let users: [FieldSchema]
+    let backbone: any Backbone
+    let algorithm: any MetaAlgorithm
+    let loss: any Loss
+    let requests: [ParameterRequest]
+    /// In the order of `WorkingSet`'s tables.
+    let tables: [Table]
+    let adapted: [Bool]
+
+    var fields: [FieldSchema] { items + users }
+    var specs: [ParameterSpec] { requests.map(\.spec) }
+
+    init(
+        items: [FieldSchema], users: [FieldSchema], backbone: any Backbone, algorithm: any MetaAlgorithm,
+        loss: any Loss
+    ) throws {
+        let fields = items + users
+        guard !fields.isEmpty else {
+            throw MetarecError.value("tasks: neither items nor users have a field, so there is nothing to learn from")
+        }
+        for (index, field) in fields.enumerated() where fields[..<index].contains(where: { $0.name == field.name }) {
+            throw MetarecError.value("tasks: the field name \"\(field.name)\" comes twice, in items and in users")
+        }
+        var requests = backbone.parameters(for: fields, outputs: 1)
+        let inner = requests.map(\.spec).filter { algorithm.adapts.contains($0.group) }
+        requests += algorithm.additionalParameters(for: inner).map {
+            ParameterRequest($0.spec, .constant($0.initialValue))
+        }
+        self.items = items
+        self.users = users
+        self.backbone = backbone
+        self.algorithm = algorithm
+        self.loss = loss
+        self.requests = requests
+        adapted = requests.map { algorithm.adapts.contains($0.spec.group) }
+        tables = fields.indices.filter { fields[$0].isEmbedded }.compactMap { field in
+            requests.firstIndex { $0.spec.name == fields[field].embeddingName }.map {
+                Table(field: field, parameter: $0, columns: requests[$0].spec.columns)
+            }
+        }
+    }
+
+    // MARK: Numbers of inputs. Two targets, then a gathered table each, then dense fields, two segments each.
+
+    static let supportTargets = 0
+    static let queryTargets = 1
+    func tableInput(_ table: Int) -> Int { 2 + table }
+    func vectorInput(_ field: Int, isQuery: Bool) -> Int { 2 + tables.count + 2 * field + (isQuery ? 1 : 0) }
+    func indexInput(_ field: Int, isQuery: Bool) -> Int { 2 * field + (isQuery ? 1 : 0) }
+
+    var interface: Executor.Interface {
+        Executor.Interface(
+            inputCount: 2 + tables.count + 2 * fields.count, indexCount: 2 * fields.count,
+            symbolCount: Symbol.table(tables.count).id)
+    }
+
+    // MARK: Tracing
+
+    /// What a fresh graph gives: the task, and its predictions as functions of parameters.
+    struct Trace {
+        let task: TaskProblem
+        let predictions: (Parameters) -> Value
+    }
+
+    func trace() -> Trace {
+        let graph = Graph()
+        let θ = Parameters(
+            requests.indices.map { index in
+                let spec = requests[index].spec
+                guard let table = tables.firstIndex(where: { $0.parameter == index }) else {
+                    return (spec.name, graph.parameter(index, Shape(.fixed(spec.rows), .fixed(spec.columns))))
+                }
+                let shape = Shape(.symbol(.table(table)), .fixed(spec.columns))
+                return (spec.name, graph.input(tableInput(table), shape))
+            })
+        let support = features(in: graph, isQuery: false)
+        let query = features(in: graph, isQuery: true)
+        let supportTargets = graph.input(Model.supportTargets, Shape(.support, 1))
+        let queryTargets = graph.input(Model.queryTargets, Shape(.query, 1))
+
+        func rowLosses(_ isQuery: Bool, _ θ: Parameters) -> Value {
+            let output = backbone.outputs(isQuery ? query : support, rows: isQuery ? .query : .support, θ)
+            return loss.rows(output, isQuery ? queryTargets : supportTargets)
+        }
+        let task = TaskProblem(θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0)) { segment, θ in
+            switch segment {
+            case .support: rowLosses(false, θ).mean
+            case .query: rowLosses(true, θ).mean
+            case .all: (rowLosses(false, θ).sum + rowLosses(true, θ).sum).scaled(by: .inverseSize(.symbol(.all)))
+            }
+        }
+        return Trace(task: task) { θ in loss.prediction(backbone.outputs(query, rows: .query, θ)) }
+    }
+
+    private func features(in graph: Graph, isQuery: Bool) -> [FieldFeature] {
+        fields.enumerated().map { index, schema in
+            let isUser = index >= items.count
+            let rows: Dimension = isUser ? 1 : (isQuery ? .query : .support)
+            // The user's one row is the same for both segments.
+            let second = isQuery && !isUser
+            if schema.isEmbedded {
+                return FieldFeature(schema: schema, source: .indices(Indices(indexInput(index, isQuery: second), rows: rows)))
+            }
+            let shape = Shape(rows, .fixed(schema.size))
+            return FieldFeature(
+                schema: schema, source: .vectors(graph.input(vectorInput(index, isQuery: second), shape)))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import CMetarec
+import Graph
+import Kernels
+import MetaLearning
+
+/// A task in memory: its working set, the rows of tables that it touches, and room for their gradients.
+final class TaskMemory {
+    let working: WorkingSet
+    private let model: Model
+    private var rows: Rows
+
+    /// Per table: gathered rows and their gradient, each [touched rows, columns].
+    private struct Rows: ~Copyable {
+        var gathered: UnsafeMutablePointer<Scratch>
+        var gradients: UnsafeMutablePointer<Scratch>
+        let count: Int
+
+        init(_ count: Int) {
+            self.count = count
+            gathered = .allocate(capacity: count)
+            gradients = .allocate(capacity: count)
+            for index in 0..<count {
+                (gathered + index).initialize(to: Scratch())
+                (gradients + index).initialize(to: Scratch())
+            }
+        }
+
+        deinit {
+            gathered.deinitialize(count: count).deallocate()
+            gradients.deinitialize(count: count).deallocate()
+        }
+    }
+
+    init(_ model: Model, _ precision: Precision) {
+        self.model = model
+        working = WorkingSet(items: model.items, users: model.users, precision: precision)
+        rows = Rows(model.tables.count)
+    }
+
+    /// Gathers the touched rows of all tables.
+    func gather(from store: ParameterStore) {
+        for (number, table) in model.tables.enumerated() {
+            let touched = working.touchedRows(ofTable: number)
+            let size = touched.count * table.columns * store.precision.elementSize
+            rows.gathered[number].reserve(byteCount: size)
+            rows.gradients[number].reserve(byteCount: size)
+            var bag = mr_bag(
+                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil)
+            store.precision.kernels.pointee.bag(
+                &bag, store.parameters[table.parameter].pointer, Int64(table.columns), rows.gathered[number].pointer,
+                Int64(table.columns))
+        }
+    }
+
+    /// The gathered rows of a table, [touched rows, columns].
+    func gathered(_ table: Int) -> UnsafeMutableRawPointer { rows.gathered[table].pointer }
+    /// Room for the gradient of a table's touched rows.
+    func gradient(_ table: Int) -> UnsafeMutableRawPointer { rows.gradients[table].pointer }
+
+    /// Gives the task to a worker. `gather` comes first.
+    func bind(to worker: Worker) {
+        let (support, query) = (working.supportCount, working.queryCount)
+        worker.setSize(.support, support)
+        worker.setSize(.query, query)
+        worker.setSize(.all, support + query)
+        worker.setInput(Model.supportTargets, working.targets(.support))
+        worker.setInput(Model.queryTargets, working.targets(.query))
+        for number in model.tables.indices {
+            worker.setSize(.table(number), working.touchedRows(ofTable: number).count)
+            worker.setInput(model.tableInput(number), rows.gathered[number].pointer)
+        }
+        for (field, schema) in model.fields.enumerated() {
+            if field >= model.items.count {
+                bind(field, schema, .user, isQuery: false, to: worker)
+            } else {
+                bind(field, schema, .support, isQuery: false, to: worker)
+                bind(field, schema, .query, isQuery: true, to: worker)
+            }
+        }
+    }
+
+    private func bind(
+        _ field: Int, _ schema: FieldSchema, _ segment: WorkingSet.Segment, isQuery: Bool, to worker: Worker
+    ) {
+        if schema.isEmbedded {
+            let indices = working.indices(field, segment)
+            worker.setIndices(
+                model.indexInput(field, isQuery: isQuery), rows: indices.rows, ids: indices.ids,
+                offsets: indices.offsets, weights: indices.weights)
+        } else {
+            worker.setInput(model.vectorInput(field, isQuery: isQuery), working.vectors(field, segment))
+        }
+    }
+}
