@@ -1,0 +1,58 @@
+/* `metarec._metarec`: the library for Python. Converts, checks, releases the GIL, raises; computes nothing. */
+#define METAREC_IMPORTS_NUMPY
+#include "types.h"
+#ifdef METAREC_HAS_PYTHON
+
+#include "errors.h"
+
+static PyObject *isa(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyUnicode_FromString(mr_isa());
+}
+
+static PyObject *schema(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyUnicode_FromString(mr_schema());
+}
+
+static PyMethodDef functions[] = {
+    {"isa", isa, METH_NOARGS, "isa()\n--\n\nThe instruction set that the kernels run on here."},
+    {"schema", schema, METH_NOARGS,
+     "schema()\n--\n\nJSON: algorithms, backbones, losses and optimizers with their options, defaults and documentation."},
+    {"metrics", KEYWORD_METHOD(metrics),
+     "metrics(predictions, targets, offsets, metrics)\n--\n\n"
+     "Numerators and denominators of each metric and task, [len(metrics), tasks] each.\n\n"
+     "predictions and targets are float64 [offsets[-1]], offsets int64 [tasks + 1]; a metric is (name, k, relevant)."},
+    {"bootstrap", KEYWORD_METHOD(bootstrap),
+     "bootstrap(numerators, denominators, square_root, resamples, seed)\n--\n\n"
+     "Resampled ratios [statistics, resamples], the same resamples of the clusters for every statistic.\n\n"
+     "numerators and denominators are float64 [statistics, clusters], square_root bool [statistics]."},
+    {NULL, NULL, 0, NULL},
+};
+
+bool type_make(PyTypeObject **type, PyType_Spec *spec, PyObject *module) {
+    if (!*type) *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    return *type && PyModule_AddType(module, *type) == 0;
+}
+
+static int execute(PyObject *module) {
+    if (_import_array() < 0) return -1;
+    bool made = errors_import() && native_type_make(module) && features_type_make(module) && tasks_type_make(module) &&
+                learner_type_make(module) && adapted_type_make(module) &&
+                PyModule_AddStringConstant(module, "__version__", mr_version()) == 0;
+    return made ? 0 : -1;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_metarec",
+    .m_doc = "Swift kernels behind a C shim that converts, checks and releases the GIL. It computes nothing.",
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__metarec(void) { return PyModuleDef_Init(&definition); }
+
+#endif

@@ -1,0 +1,81 @@
+/* Learner's methods that follow the meta-gradient. */
+#include "learner.h"
+#ifdef METAREC_HAS_PYTHON
+
+#include "errors.h"
+#include "run.h"
+#include "tensors.h"
+#include "values.h"
+
+PyObject *learner_meta_gradient(PyObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *tasks = tasks_argument(args, kwargs);
+    Run run;
+    Tensors tensors;
+    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    if (!tensors_read(run.learner_use.native, &tensors)) return run_result(&run, MR_OK, NULL);
+
+    double loss = 0;
+    int32_t status = MR_OK;
+    void **out = PyMem_Calloc((size_t)tensors.count, sizeof *out);
+    PyObject *gradients = out ? tensors_outputs(&tensors, is_parameter, -1, out) : PyErr_NoMemory();
+    tensors_free(&tensors);
+    if (gradients) {
+        Py_BEGIN_ALLOW_THREADS
+        status = mr_learner_meta_gradient(run.learner, run.tasks, run.poll, &loss, out, &run.error);
+        Py_END_ALLOW_THREADS
+    }
+    PyMem_Free(out);
+    gradients = run_result(&run, status, gradients);
+    return gradients ? Py_BuildValue("(dN)", loss, gradients) : NULL;
+}
+
+PyObject *learner_step(PyObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *tasks = tasks_argument(args, kwargs);
+    Run run;
+    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    double loss = 0;
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_learner_step(run.learner, run.tasks, run.poll, &loss, &run.error);
+    Py_END_ALLOW_THREADS
+    return run_end(&run, status) ? PyFloat_FromDouble(loss) : NULL;
+}
+
+static bool episodes_parse(PyObject *object, mr_episodes *out) {
+    const char *wanted = "None or four integers (support_low, support_high, query_low, query_high)";
+    PyObject *items = sequence_value(object, "episodes", wanted);
+    if (!items) return false;
+    int64_t *const sizes[4] = {&out->support_low, &out->support_high, &out->query_low, &out->query_high};
+    bool parsed = PyTuple_Size(items) == 4;
+    if (!parsed) raise_error(MR_VALUE_ERROR, "episodes: got %zd elements; wanted %s", PyTuple_Size(items), wanted);
+    for (int index = 0; parsed && index < 4; index++)
+        parsed = integer_value(PyTuple_GetItem(items, index), "episodes", sizes[index]);
+    Py_DECREF(items);
+    return parsed;
+}
+
+PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"tasks", "episodes", "epoch", "progress", NULL};
+    PyObject *tasks, *episodes_argument, *epoch_argument, *progress = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:train_epoch", keywords, &tasks, &episodes_argument,
+                                     &epoch_argument, &progress))
+        return NULL;
+    mr_episodes episodes;
+    int64_t epoch;
+    if (episodes_argument != Py_None && !episodes_parse(episodes_argument, &episodes)) return NULL;
+    if (!integer_value(epoch_argument, "epoch", &epoch)) return NULL;
+    if (progress != Py_None && !PyCallable_Check(progress))
+        return raise_error(MR_TYPE_ERROR, "progress: wanted None or a callable (fraction, loss)");
+
+    Run run;
+    if (!run_start(&run, self, tasks, progress == Py_None ? NULL : progress)) return NULL;
+    const mr_episodes *drawn = episodes_argument == Py_None ? NULL : &episodes;
+    double loss = 0;
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_learner_train_epoch(run.learner, run.tasks, drawn, epoch, run.poll, &loss, &run.error);
+    Py_END_ALLOW_THREADS
+    return run_end(&run, status) ? PyFloat_FromDouble(loss) : NULL;
+}
+
+#endif

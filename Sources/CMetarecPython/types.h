@@ -1,0 +1,28 @@
+/* The module's types, one file each; `make` puts one into the module. */
+#ifndef METAREC_TYPES_H
+#define METAREC_TYPES_H
+
+#include "native.h"
+#ifdef METAREC_HAS_PYTHON
+#pragma GCC visibility push(hidden)
+
+extern PyTypeObject *features_type, *tasks_type, *learner_type, *adapted_type;
+
+bool features_type_make(PyObject *module);
+bool tasks_type_make(PyObject *module);
+bool learner_type_make(PyObject *module);
+bool adapted_type_make(PyObject *module);
+
+/* One type of the process from its specification, added to `module`. */
+bool type_make(PyTypeObject **type, PyType_Spec *spec, PyObject *module);
+
+/* What an adaptation to `tasks` gave, as a Python object. */
+PyObject *adapted_new(mr_adapted *handle, Native *learner, Native *tasks);
+
+/* The module's functions. */
+PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *bootstrap(PyObject *module, PyObject *args, PyObject *kwargs);
+
+#pragma GCC visibility pop
+#endif
+#endif
