@@ -1,0 +1,440 @@
+"""Ratings with what is known of their users and items, in arrays."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metarec.arrays import check_finite, check_index, offsets_of
+from metarec.display import html_table
+from metarec.entities import Entities
+from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.features import FeatureTable
+from metarec.frames import (
+    KINDS,
+    Column,
+    read_columns,
+    refuse_nulls,
+    require,
+    require_ids,
+)
+from metarec.tasks import TaskSet
+from metarec.vocabulary import Vocabulary, as_values, find_nulls
+
+
+class Dataset:
+    """Ratings of items by users, made by `from_arrays`, `from_frames` or a loader of `metarec.datasets`.
+
+    Users and items are numbered ("codes"); the ids of your data, of any hashable type, are kept and given
+    back. Rows keep their order, and a user's second rating of an item stays a row of its own. Without any
+    item feature the item's id becomes the categorical field ``"item"``, so that there is something to
+    learn from; a user's id never becomes a field, for a new user has none that was trained.
+
+    Attributes
+    ----------
+    user, item : int32 [n]
+        Codes of each rating's user and item.
+    rating : float32 [n]
+    timestamp : int64 [n] or None
+    items : FeatureTable
+    users : FeatureTable or None
+    item_columns, user_columns : mapping of str to array
+        The frames' columns as they came, one entry per code, features or not: for rules such as
+        ``lambda items: items["year"] >= 1998``.
+    scale : (float, float)
+        Lowest and highest rating observed.
+
+    Examples
+    --------
+    >>> data = Dataset.from_frames({"user": ["ann", "ann", "bob"], "item": [6, 858, 6], "rating": [5, 4, 3]})
+    >>> data
+    Dataset(3 ratings from 3 to 5, 2 users, 2 items; items: item categorical 2)
+    """
+
+    def __init__(
+        self,
+        user: NDArray[np.int32],
+        item: NDArray[np.int32],
+        rating: NDArray[np.float32],
+        timestamp: NDArray[np.int64] | None,
+        *,
+        user_entities: Entities,
+        item_entities: Entities,
+        scale: tuple[float, float],
+        folder: Path | None = None,
+        truth: Any = None,
+    ) -> None:
+        self.user, self.item, self.rating, self.timestamp = user, item, rating, timestamp
+        self.scale, self.folder, self.truth = scale, folder, truth
+        self._users, self._items = user_entities, item_entities.with_id_field()
+        self._grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+
+    # Making one
+
+    @classmethod
+    def from_arrays(
+        cls,
+        user: Iterable[Hashable],
+        item: Iterable[Hashable],
+        rating: ArrayLike,
+        *,
+        timestamp: ArrayLike | None = None,
+        items: FeatureTable | None = None,
+        users: FeatureTable | None = None,
+        item_ids: Iterable[Hashable] | None = None,
+        user_ids: Iterable[Hashable] | None = None,
+    ) -> "Dataset":
+        """Return a data set of ratings given as arrays.
+
+        Parameters
+        ----------
+        user, item : ids [n]
+            Of any hashable type.
+        rating : numbers [n]
+        timestamp : integers or datetime64 [n], optional
+        items, users : FeatureTable, optional
+            Row r describes the id ``item_ids[r]`` (``user_ids[r]``); without those, the id r itself.
+
+        Examples
+        --------
+        >>> Dataset.from_arrays(["ann", "bob"], [6, 6], [5, 3]).item_ids([0])
+        array([6])
+        """
+        ratings = {"user": user, "item": item, "rating": rating}
+        if timestamp is not None:
+            ratings["timestamp"] = timestamp
+        return cls._from_columns(
+            read_columns(ratings, "ratings"),
+            _described("user", users, user_ids),
+            _described("item", items, item_ids),
+            ("user", "item", "rating", None if timestamp is None else "timestamp"),
+        )
+
+    @classmethod
+    def from_frames(
+        cls,
+        ratings: Any,
+        users: Any = None,
+        items: Any = None,
+        *,
+        user: str = "user",
+        item: str = "item",
+        rating: str = "rating",
+        timestamp: str | None = None,
+        fields: Mapping[str, str | None] | None = None,
+    ) -> "Dataset":
+        """Return a data set of frames: pandas, polars, pyarrow, others that narwhals knows, or dicts of arrays.
+
+        Columns of `users` and `items` become fields by their type: integers, booleans and strings
+        categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing values
+        are unknown (−1), left out of a bag, zero in a vector, as are all features of users and items that
+        occur in `ratings` alone.
+
+        Parameters
+        ----------
+        ratings : frame
+            One row per rating, with the columns named by `user`, `item`, `rating` and `timestamp`.
+        users, items : frame, optional
+            One row per id, which is in a column of the same name as in `ratings`.
+        fields : mapping, optional
+            Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above; None
+            leaves a column out of the features.
+
+        Raises
+        ------
+        InvalidValueError
+            A column is not there, an id or rating is missing, or an id has two rows in `users` or `items`.
+
+        Examples
+        --------
+        >>> movies = {"item": [6, 858], "genre": ["Action|Crime", "Drama"], "title": ["Heat", "x"]}
+        >>> data = Dataset.from_frames({"user": [1, 1], "item": [6, 858], "rating": [4, 5]}, items=movies,
+        ...                            fields={"title": None})
+        >>> data.items
+        FeatureTable(2 rows; genre: bag 3)
+        """
+        kinds = dict(fields or {})
+        tables: dict[str, dict[str, Column]] = {}
+        for noun, frame in (("user", users), ("item", items)):
+            if frame is not None:
+                tables[noun] = read_columns(frame, f"{noun}s")
+        known = {name for table in tables.values() for name in table}
+        for name, kind in kinds.items():
+            if name not in known:
+                raise InvalidValueError(f"fields: no column {name!r} in users or items")
+            if kind not in KINDS:
+                raise InvalidValueError(f"fields[{name!r}]: expected one of {KINDS}, got {kind!r}")
+        entities = {
+            noun: Entities.from_columns(noun, id_name, tables[noun], kinds)
+            if noun in tables
+            else None
+            for noun, id_name in (("user", user), ("item", item))
+        }
+        return cls._from_columns(
+            read_columns(ratings, "ratings"),
+            entities["user"],
+            entities["item"],
+            (user, item, rating, timestamp),
+        )
+
+    @classmethod
+    def _from_columns(
+        cls,
+        columns: dict[str, Column],
+        users: Entities | None,
+        items: Entities | None,
+        names: tuple[str, str, str, str | None],
+    ) -> "Dataset":
+        user_name, item_name, rating_name, timestamp_name = names
+        users, user = _encoded("user", users, require_ids(columns, user_name, "ratings"))
+        items, item = _encoded("item", items, require_ids(columns, item_name, "ratings"))
+        label = f"ratings[{rating_name!r}]"
+        given = require(columns, rating_name, "ratings")
+        refuse_nulls(given, label)
+        if given.values.dtype.kind not in "iubf" or given.values.ndim != 1:
+            raise InvalidTypeError(f"{label}: expected numbers, got {given.values.dtype.name}")
+        rating = given.values.astype(np.float32, copy=False)
+        check_finite(rating, label)
+        timestamp = None
+        if timestamp_name is not None:
+            label = f"ratings[{timestamp_name!r}]"
+            timestamp = _as_timestamp(require(columns, timestamp_name, "ratings"), label)
+        scale = (float(rating.min()), float(rating.max())) if len(rating) else (0.0, 0.0)
+        return cls(
+            user, item, rating, timestamp, user_entities=users, item_entities=items, scale=scale
+        )
+
+    # Looking at it
+
+    @property
+    def items(self) -> FeatureTable:
+        """Features of the items, one row per code."""
+        assert self._items.features is not None
+        return self._items.features
+
+    @property
+    def users(self) -> FeatureTable | None:
+        """Features of the users, one row per code; None where nothing is known of them."""
+        return self._users.features
+
+    @property
+    def item_columns(self) -> Mapping[str, NDArray[Any]]:
+        """The items' columns as they came, one entry per code."""
+        return MappingProxyType(self._items.columns)
+
+    @property
+    def user_columns(self) -> Mapping[str, NDArray[Any]]:
+        """The users' columns as they came, one entry per code."""
+        return MappingProxyType(self._users.columns)
+
+    @property
+    def user_count(self) -> int:
+        """Number of users known, with ratings in this view or not."""
+        return len(self._users.ids)
+
+    @property
+    def item_count(self) -> int:
+        """Number of items known, with ratings in this view or not."""
+        return len(self._items.ids)
+
+    def view(self, rows: NDArray[Any]) -> "Dataset":
+        """Return some of the ratings, by a mask or by row numbers; users, items and their codes are shared."""
+        index = np.asarray(rows)
+        if index.dtype == np.bool_:
+            if index.shape != self.rating.shape:
+                raise InvalidValueError(
+                    f"rows: expected a mask of {len(self)} rows, got {len(index)}"
+                )
+        elif index.dtype.kind in "iu" or not index.size:
+            index = index.astype(np.int64)
+            check_index(index, len(self), "rows", low=0)
+        else:
+            raise InvalidTypeError(f"rows: expected a mask or row numbers, got {index.dtype.name}")
+        return Dataset(
+            self.user[index],
+            self.item[index],
+            self.rating[index],
+            None if self.timestamp is None else self.timestamp[index],
+            user_entities=self._users,
+            item_entities=self._items,
+            scale=self.scale,
+            folder=self.folder,
+            truth=self.truth,
+        )
+
+    def tasks(self, *, min_ratings: int = 1, max_ratings: int | None = None) -> TaskSet:
+        """Return one task per user with `min_ratings` to `max_ratings` ratings, by ascending code.
+
+        All rows are query rows, in the order of the data: training draws its own support from them.
+        """
+        rows, counts = self._by_user()
+        high = len(self) if max_ratings is None else max_ratings
+        kept = np.flatnonzero((counts >= max(1, min_ratings)) & (counts <= high))
+        rows = rows[np.repeat((counts >= max(1, min_ratings)) & (counts <= high), counts)]
+        return self.task_set(rows, counts[kept], np.zeros(len(kept), np.int64), kept)
+
+    def task_set(
+        self,
+        rows: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        support_counts: NDArray[np.int64],
+        users: NDArray[Any],
+    ) -> TaskSet:
+        """Return a task of `counts[t]` of the rows for each of the users, in the order given."""
+        return TaskSet(
+            offsets_of(counts),
+            support_counts,
+            self.item[rows],
+            self.rating[rows],
+            None if self.users is None else users.astype(np.int32),
+            items=self.items,
+            users=self.users,
+        )
+
+    def _by_user(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self._grouped is None:
+            counts = np.bincount(self.user, minlength=self.user_count)
+            self._grouped = np.argsort(self.user, kind="stable"), counts
+        return self._grouped
+
+    # Raw values
+
+    def item_codes(self, ids: Iterable[Hashable]) -> NDArray[np.int32]:
+        """Return the items' codes, −1 where an id is unknown."""
+        return self._items.ids.encode(ids, "items")
+
+    def item_ids(self, codes: ArrayLike) -> NDArray[Any]:
+        """Return the items' ids as they are in your data."""
+        return self._items.ids.decode(np.asarray(codes), "codes")
+
+    def user_codes(self, ids: Iterable[Hashable]) -> NDArray[np.int32]:
+        """Return the users' codes, −1 where an id is unknown."""
+        return self._users.ids.encode(ids, "users")
+
+    def user_ids(self, codes: ArrayLike) -> NDArray[Any]:
+        """Return the users' ids as they are in your data."""
+        return self._users.ids.decode(np.asarray(codes), "codes")
+
+    def user_features(self, user: Mapping[str, Any] | Hashable = None) -> FeatureTable | None:
+        """Return one user's features as a table of one row; None where the data has no user features.
+
+        Parameters
+        ----------
+        user : mapping, id or None
+            Raw values by field, such as ``{"age": 25}``: fields left out, missing values and values never
+            seen are unknown. Or the id of a user of the data. None: nothing is known.
+
+        Raises
+        ------
+        InvalidValueError
+            A field or the id is not in the data; the message names the fields there are.
+        """
+        if user is None or isinstance(user, Mapping):
+            return self._users.encode(user or {}, "user")
+        code = self._users.ids.encode([user], "user")
+        if code[0] < 0:
+            raise InvalidValueError(
+                f"user: no user {user!r} in the data; give features, such as "
+                f"user={{{', '.join(f'{name!r}: ...' for name in (self.users.fields if self.users else {}))}}}"
+            )
+        return self.users.take(code) if self.users else None
+
+    # Saving the mapping
+
+    def schema_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays and a JSON-able dict from which `from_state` makes the mapping of raw values again.
+
+        They hold the items and the users' fields and values, but no rating and no user.
+
+        Raises
+        ------
+        InvalidTypeError
+            Ids or values are not all int or all str.
+        """
+        items, item_state = self._items.state(with_rows=True)
+        users, user_state = self._users.state(with_rows=False)
+        state = {"items": item_state, "users": user_state, "scale": list(self.scale)}
+        return items | users, state
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> "Dataset":
+        """Return a data set without ratings and users, with the items and mapping of `schema_state`."""
+        low, high = state["scale"]
+        return cls(
+            np.empty(0, np.int32),
+            np.empty(0, np.int32),
+            np.empty(0, np.float32),
+            None,
+            user_entities=Entities.from_state("user", arrays, state["users"]),
+            item_entities=Entities.from_state("item", arrays, state["items"]),
+            scale=(low, high),
+        )
+
+    # Showing it
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    def _parts(self) -> list[tuple[str, str, str]]:
+        def fields(table: FeatureTable | None) -> str:
+            shown = table.fields.items() if table else ()
+            return ", ".join(f"{name} {f.kind} {f.size:,}" for name, f in shown)
+
+        low, high = self.scale
+        users, items = len(np.unique(self.user)), len(np.unique(self.item))
+        return [
+            ("ratings", f"{len(self):,}", f"from {low:g} to {high:g}"),
+            ("users", f"{users:,}", fields(self.users)),
+            ("items", f"{items:,}", fields(self.items)),
+        ]
+
+    def __repr__(self) -> str:
+        ratings, users, items = self._parts()
+        features = "".join(f"; {noun}: {text}" for noun, _, text in (users, items) if text)
+        return f"Dataset({ratings[1]} ratings {ratings[2]}, {users[1]} users, {items[1]} items{features})"
+
+    def _repr_html_(self) -> str:
+        return html_table("Dataset", ("", "number", ""), self._parts())
+
+
+def _described(
+    noun: str, table: FeatureTable | None, ids: Iterable[Hashable] | None
+) -> Entities | None:
+    if table is None:
+        if ids is not None:
+            raise InvalidValueError(f"{noun}_ids: expected together with {noun}s, got no {noun}s")
+        return None
+    if not isinstance(table, FeatureTable):
+        raise InvalidTypeError(f"{noun}s: expected FeatureTable, got {type(table).__name__}")
+    vocabulary = Vocabulary(np.arange(table.rows) if ids is None else ids, f"{noun}_ids")
+    if len(vocabulary) != table.rows:
+        raise InvalidValueError(f"{noun}_ids: expected {table.rows} ids, got {len(vocabulary)}")
+    duplicate = vocabulary.first_duplicate()
+    if duplicate is not None:
+        raise InvalidValueError(f"{noun}_ids: expected distinct ids, got {duplicate!r} twice")
+    return Entities(noun, vocabulary, table)
+
+
+def _encoded(
+    noun: str, entities: Entities | None, ids: NDArray[Any]
+) -> tuple[Entities, NDArray[np.int32]]:
+    if entities is None:
+        vocabulary, codes = Vocabulary.of(ids, noun)
+        return Entities(noun, vocabulary), codes
+    entities = entities.covering(ids)
+    return entities, entities.ids.encode(ids, noun)
+
+
+def _as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
+    refuse_nulls(column, name)
+    values = column.values
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]").astype(np.int64)
+    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
+        return values.astype(np.int64)
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64, copy=False)
+    raise InvalidTypeError(f"{name}: expected integers or datetimes, got {values.dtype.name}")

@@ -1,0 +1,6 @@
+"""Public data sets, read from a folder or fetched from their publisher, and a synthetic one."""
+
+from metarec.datasets.movielens import movielens_1m, movielens_100k, movielens_latest_small
+from metarec.datasets.synthetic import synthetic
+
+__all__ = ["movielens_1m", "movielens_100k", "movielens_latest_small", "synthetic"]

@@ -1,0 +1,181 @@
+"""The users or the items of a data set: who they are and what is known of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.errors import InvalidValueError
+from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
+from metarec.frames import Column, infer_kind, make_field, require_ids, split_bags
+from metarec.vocabulary import Vocabulary
+
+
+class Entities:
+    """Ids, features, the raw values behind the features' numbers, and all columns as they came.
+
+    `noun` is "user" or "item". Every array has one entry per id, in the order of `ids`.
+    """
+
+    def __init__(
+        self,
+        noun: str,
+        ids: Vocabulary,
+        features: FeatureTable | None = None,
+        values: Mapping[str, Vocabulary] | None = None,
+        columns: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self.noun, self.ids, self.features = noun, ids, features
+        self.values, self.columns = dict(values or {}), dict(columns or {noun: ids.values})
+
+    @classmethod
+    def from_columns(
+        cls, noun: str, id_name: str, columns: dict[str, Column], kinds: Mapping[str, str | None]
+    ) -> "Entities":
+        """Return the entities that a frame describes, one row each."""
+        table = f"{noun}s"
+        ids = Vocabulary(require_ids(columns, id_name, table), f"{table}[{id_name!r}]")
+        duplicate = ids.first_duplicate()
+        if duplicate is not None:
+            raise InvalidValueError(
+                f"{table}[{id_name!r}]: expected one row per id, got {duplicate!r} twice"
+            )
+        fields: dict[str, Field] = {}
+        values: dict[str, Vocabulary] = {}
+        for name, column in columns.items():
+            label = f"{table}[{name!r}]"
+            if name == id_name:
+                continue
+            kind = kinds[name] if name in kinds else infer_kind(column, label)
+            if kind is None:
+                continue
+            fields[name], vocabulary = make_field(column, label, kind)
+            if vocabulary is not None:
+                values[name] = vocabulary
+        raw = {name: column.raw() for name, column in columns.items()} | {id_name: ids.values}
+        return cls(noun, ids, FeatureTable(fields) if fields else None, values, raw)
+
+    def covering(self, others: NDArray[Any]) -> "Entities":
+        """Return these and, behind them with unknown features, those of `others` that are not among them."""
+        missing = others[self.ids.encode(others) < 0]
+        if not len(missing):
+            return self
+        new = Vocabulary.of(missing, self.noun)[0].values
+        rows = np.concatenate([np.arange(len(self.ids)), np.full(len(new), -1)])
+        features = self.features.take(rows) if self.features else None
+        ids = self.ids.extended(new)
+        columns = {
+            name: ids.values if column is self.ids.values else _padded(column, len(new))
+            for name, column in self.columns.items()
+        }
+        return Entities(self.noun, ids, features, self.values, columns)
+
+    def with_id_field(self) -> "Entities":
+        """Return these with the id itself as the only field, where there is no other."""
+        if self.features is not None:
+            return self
+        numbers = Categorical(np.arange(len(self.ids), dtype=np.int32), len(self.ids))
+        return Entities(
+            self.noun,
+            self.ids,
+            FeatureTable({self.noun: numbers}),
+            {self.noun: self.ids},
+            self.columns,
+        )
+
+    def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
+        """Return a table of one row from raw values; fields left out and values never seen are unknown."""
+        known = list(self.features.fields) if self.features else []
+        for key in raw:
+            if key not in known:
+                raise InvalidValueError(f"{name}: no field {key!r}; the fields are {known}")
+        if self.features is None:
+            return None
+        row = self.features.take([-1])
+        return FeatureTable(
+            {
+                key: self._encode(key, field, raw[key], f"{name}[{key!r}]")
+                if _is_given(raw.get(key))
+                else field
+                for key, field in row.fields.items()
+            }
+        )
+
+    def _encode(self, key: str, field: Field, value: Any, name: str) -> Field:
+        if isinstance(field, Dense):
+            vector = np.atleast_2d(np.asarray(value, field.vectors.dtype))
+            if vector.shape != (1, field.size):
+                raise InvalidValueError(
+                    f"{name}: expected {field.size} number(s), got shape {np.shape(value)}"
+                )
+            return Dense(np.nan_to_num(vector))
+        boxed = np.empty(1, object)
+        boxed[0] = value
+        if isinstance(field, Bag):
+            ids = self._codes(key, list(split_bags(boxed)[0]), field.size, name)
+            ids = ids[ids >= 0]
+            return Bag(ids, np.array([0, len(ids)], np.int64), field.size)
+        return Categorical(self._codes(key, boxed, field.size, name), field.size)
+
+    def _codes(self, key: str, values: Any, size: int, name: str) -> NDArray[np.int32]:
+        # Without raw values (a table of the user's own) the numbers stand for themselves.
+        vocabulary = self.values.get(key) or Vocabulary(np.arange(size))
+        return vocabulary.encode(values, name)
+
+    def state(self, with_rows: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays and JSON from which `from_state` makes the same; without rows: the mapping alone."""
+        kept = self if with_rows else self._without_rows()
+        arrays: dict[str, NDArray[Any]] = {}
+        fields: list[dict[str, Any]] = []
+        for name, field in (kept.features.fields if kept.features else {}).items():
+            prefix = f"{self.noun}.{name}"
+            entry: dict[str, Any] = {"name": name, "kind": field.kind, "size": field.size}
+            if isinstance(field, Dense):
+                arrays[f"{prefix}.vectors"] = field.vectors
+            else:
+                arrays[f"{prefix}.ids"] = field.ids
+            if isinstance(field, Bag):
+                arrays[f"{prefix}.offsets"] = field.offsets
+            if name in self.values:
+                more, entry["values"] = self.values[name].state(f"{prefix}.values")
+                arrays |= more
+            fields.append(entry)
+        more, ids = kept.ids.state(f"{self.noun}.ids")
+        return arrays | more, {"ids": ids, "fields": fields}
+
+    @classmethod
+    def from_state(
+        cls, noun: str, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]
+    ) -> "Entities":
+        """Return what `state` wrote."""
+        fields: dict[str, Field] = {}
+        values: dict[str, Vocabulary] = {}
+        for entry in state["fields"]:
+            name, size, prefix = entry["name"], entry["size"], f"{noun}.{entry['name']}"
+            if entry["kind"] == Dense.kind:
+                fields[name] = Dense(arrays[f"{prefix}.vectors"])
+            elif entry["kind"] == Bag.kind:
+                fields[name] = Bag(arrays[f"{prefix}.ids"], arrays[f"{prefix}.offsets"], size)
+            else:
+                fields[name] = Categorical(arrays[f"{prefix}.ids"], size)
+            if "values" in entry:
+                values[name] = Vocabulary.from_state(arrays, f"{prefix}.values", entry["values"])
+        ids = Vocabulary.from_state(arrays, f"{noun}.ids", state["ids"])
+        return cls(noun, ids, FeatureTable(fields) if fields else None, values)
+
+    def _without_rows(self) -> "Entities":
+        features = self.features.take([]) if self.features else None
+        return Entities(self.noun, Vocabulary([]), features, self.values)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, (float, np.floating)) and np.isnan(value))
+
+
+def _padded(column: NDArray[Any], count: int) -> NDArray[Any]:
+    empty = Column(
+        np.concatenate([column, np.zeros((count, *column.shape[1:]), column.dtype)]),
+        np.arange(len(column) + count) >= len(column),
+    )
+    return empty.raw()

@@ -1,0 +1,263 @@
+"""What is known of users and of items: tables of fields, borrowed from NumPy without a copy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metarec.arrays import (
+    as_count,
+    borrowed,
+    check_finite,
+    check_index,
+    check_offsets,
+    offsets_of,
+    ragged_range,
+)
+from metarec.display import html_table
+from metarec.errors import InvalidTypeError, InvalidValueError
+
+if TYPE_CHECKING:
+    from metarec import _metarec
+
+    Floats = NDArray[np.float32] | NDArray[np.float64]
+    NativeField = tuple[
+        str, str, int, NDArray[np.int32] | None, NDArray[np.int64] | None, Floats | None
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical:
+    """One value of `size` a row; −1 is an unknown value and contributes a zero vector.
+
+    Parameters
+    ----------
+    ids : int32 [rows]
+        Value numbers, −1 <= id < size.
+    size : int
+        Number of values.
+
+    Examples
+    --------
+    >>> Categorical(np.array([0, 2, -1], np.int32), size=3).rows
+    3
+    """
+
+    kind: ClassVar[str] = "categorical"
+    ids: NDArray[np.int32]
+    size: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.ids)
+
+    def _check(self, name: str) -> None:
+        borrowed(self.ids, f"{name}.ids", np.int32)
+        check_index(self.ids, as_count(self.size, f"{name}.size"), f"{name}.ids")
+
+    def _take(self, rows: NDArray[np.int64]) -> "Categorical":
+        ids = np.full(len(rows), -1, np.int32)
+        ids[rows >= 0] = self.ids[rows[rows >= 0]]
+        return Categorical(ids, self.size)
+
+    def _native(self, name: str) -> "NativeField":
+        return name, self.kind, self.size, self.ids, None, None
+
+    def __repr__(self) -> str:
+        return f"Categorical({self.rows:,} rows, size={self.size:,})"
+
+
+@dataclass(frozen=True, eq=False)
+class Bag:
+    """Several values of `size` a row (genres, actors); their embeddings are averaged, an empty bag is zero.
+
+    Parameters
+    ----------
+    ids : int32 [values]
+        Value numbers, −1 <= id < size; −1 is left out of the mean.
+    offsets : int64 [rows + 1]
+        The values of row r are ``ids[offsets[r]:offsets[r + 1]]``.
+    size : int
+        Number of values.
+
+    Examples
+    --------
+    >>> Bag(np.array([0, 1, 1], np.int32), np.array([0, 2, 3]), size=2).rows
+    2
+    """
+
+    kind: ClassVar[str] = "bag"
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    size: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.offsets) - 1
+
+    def _check(self, name: str) -> None:
+        borrowed(self.ids, f"{name}.ids", np.int32)
+        borrowed(self.offsets, f"{name}.offsets", np.int64)
+        check_offsets(self.offsets, len(self.ids), f"{name}.offsets", f"{name}.ids")
+        check_index(self.ids, as_count(self.size, f"{name}.size"), f"{name}.ids")
+
+    def _take(self, rows: NDArray[np.int64]) -> "Bag":
+        starts, counts = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+        known = rows >= 0
+        starts[known] = self.offsets[rows[known]]
+        counts[known] = self.offsets[rows[known] + 1] - starts[known]
+        return Bag(self.ids[ragged_range(starts, counts)], offsets_of(counts), self.size)
+
+    def _native(self, name: str) -> "NativeField":
+        return name, self.kind, self.size, self.ids, self.offsets, None
+
+    def __repr__(self) -> str:
+        return f"Bag({self.rows:,} rows, {len(self.ids):,} values, size={self.size:,})"
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A vector a row, such as a text embedding or a price; zeros are an unknown vector.
+
+    Parameters
+    ----------
+    vectors : float32 or float64 [rows, d]
+        Finite numbers.
+
+    Examples
+    --------
+    >>> Dense(np.zeros((3, 8), np.float32)).size
+    8
+    """
+
+    kind: ClassVar[str] = "dense"
+    vectors: "Floats"
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.vectors)
+
+    @property
+    def size(self) -> int:
+        """Number of columns d."""
+        return self.vectors.shape[1]
+
+    def _check(self, name: str) -> None:
+        borrowed(self.vectors, f"{name}.vectors", np.float32, np.float64, ndim=2)
+        check_finite(self.vectors, f"{name}.vectors")
+
+    def _take(self, rows: NDArray[np.int64]) -> "Dense":
+        vectors = np.zeros((len(rows), self.size), self.vectors.dtype)
+        vectors[rows >= 0] = self.vectors[rows[rows >= 0]]
+        return Dense(vectors)
+
+    def _native(self, name: str) -> "NativeField":
+        return name, self.kind, self.size, None, None, self.vectors
+
+    def __repr__(self) -> str:
+        return f"Dense({self.rows:,} rows, size={self.size:,})"
+
+
+Field = Categorical | Bag | Dense
+
+
+class FeatureTable:
+    """The features of all users or of all items, one row each, stored once and looked up by row number.
+
+    Fields enter a network in the order given. Arrays are borrowed, never copied or converted: changing
+    them changes the table.
+
+    Parameters
+    ----------
+    fields : mapping of str to Categorical, Bag or Dense
+        All with the same number of rows.
+
+    Raises
+    ------
+    InvalidTypeError
+        An array has another dtype, byte order or layout than its field wants.
+    InvalidIndexError
+        A value number is below −1 or not below its field's size.
+    InvalidValueError
+        No field, different numbers of rows, offsets that fall or overrun, a vector that is not finite.
+
+    Examples
+    --------
+    >>> import metarec as mr
+    >>> table = mr.FeatureTable({"genre": mr.Categorical(np.array([0, 1], np.int32), size=2)})
+    >>> table.rows
+    2
+    """
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        if not isinstance(fields, Mapping):
+            raise InvalidTypeError(f"fields: expected a mapping, got {type(fields).__name__}")
+        if not fields:
+            raise InvalidValueError("fields: expected at least one field, got none")
+        for name, field in fields.items():
+            if not isinstance(name, str):
+                raise InvalidTypeError(f"fields: expected str names, got {name!r}")
+            if not isinstance(field, Field):
+                raise InvalidTypeError(
+                    f"fields[{name!r}]: expected Categorical, Bag or Dense, got "
+                    f"{type(field).__name__}"
+                )
+            field._check(f"fields[{name!r}]")
+        rows = {name: field.rows for name, field in fields.items()}
+        if len(set(rows.values())) > 1:
+            raise InvalidValueError(f"fields: expected the same number of rows, got {rows}")
+        self._fields = dict(fields)
+        self._handle: _metarec.Features | None = None
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields by name, in order."""
+        return MappingProxyType(self._fields)
+
+    @property
+    def rows(self) -> int:
+        """Number of users or items."""
+        return next(iter(self._fields.values())).rows
+
+    @property
+    def native(self) -> "_metarec.Features":
+        """The kernels' handle on this memory, made when first asked for."""
+        if self._handle is None:
+            from metarec import _metarec
+
+            self._handle = _metarec.Features(
+                self.rows, [field._native(name) for name, field in self._fields.items()]
+            )
+        return self._handle
+
+    def take(self, rows: ArrayLike) -> "FeatureTable":
+        """Return a new table of some rows, copied; −1 gives a row of unknown values.
+
+        ``take([])`` is the table without rows that fixes a model's shapes.
+        """
+        index = np.asarray(rows, np.int64) if np.size(rows) else np.empty(0, np.int64)
+        check_index(index, self.rows, "rows")
+        return FeatureTable({name: field._take(index) for name, field in self._fields.items()})
+
+    def __getitem__(self, name: str) -> Field:
+        return self._fields[name]
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_fields": self._fields, "_handle": None}
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}: {f.kind} {f.size:,}" for name, f in self._fields.items())
+        return f"FeatureTable({self.rows:,} rows; {fields})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f.kind, f"{f.size:,}") for name, f in self._fields.items()]
+        return html_table(f"FeatureTable: {self.rows:,} rows", ("field", "kind", "size"), rows)

@@ -1,0 +1,201 @@
+"""Ragged tasks: what was seen of each user, and what is to be predicted."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metarec.arrays import (
+    borrowed,
+    check_finite,
+    check_index,
+    check_offsets,
+    offsets_of,
+    ragged_range,
+)
+from metarec.display import html_table
+from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.features import FeatureTable
+
+if TYPE_CHECKING:
+    from metarec import _metarec
+    from metarec.features import Floats
+
+
+class TaskSet:
+    """Tasks over tables of items and users; task t owns rows ``offsets[t]:offsets[t + 1]``, its support first.
+
+    Arrays are borrowed, never copied or converted.
+
+    Parameters
+    ----------
+    offsets : int64 [T + 1]
+        Where each task's rows start.
+    support_counts : int64 [T]
+        How many of a task's rows, counted from its start, are support; the rest are the query.
+    item_index : int32 [N]
+        Row of `items` of every row; −1 is an unknown item.
+    targets : float32 or float64 [N]
+        What to predict, finite.
+    user_index : int32 [T], optional
+        Row of `users` of every task; −1 is an unknown user. Given exactly when `users` is.
+    items, users : FeatureTable
+        The features that the indices point into.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, InvalidIndexError
+        The message names the argument, what came and what was wanted.
+
+    Examples
+    --------
+    One user who rated items 0 and 1, and whose rating of item 2 is to be predicted:
+
+    >>> import metarec as mr
+    >>> items = mr.FeatureTable({"genre": mr.Categorical(np.array([0, 1, 1], np.int32), size=2)})
+    >>> tasks = mr.TaskSet(np.array([0, 3]), np.array([2]), np.array([0, 1, 2], np.int32),
+    ...                    np.array([5, 3, 4], np.float32), items=items)
+    >>> tasks.support_rows, tasks.query_rows
+    (2, 1)
+    """
+
+    def __init__(
+        self,
+        offsets: NDArray[np.int64],
+        support_counts: NDArray[np.int64],
+        item_index: NDArray[np.int32],
+        targets: "Floats",
+        user_index: NDArray[np.int32] | None = None,
+        *,
+        items: FeatureTable,
+        users: FeatureTable | None = None,
+    ) -> None:
+        for name, table in (("items", items), ("users", users)):
+            if not isinstance(table, FeatureTable) and (table is not None or name == "items"):
+                raise InvalidTypeError(f"{name}: expected FeatureTable, got {type(table).__name__}")
+        borrowed(offsets, "offsets", np.int64)
+        borrowed(support_counts, "support_counts", np.int64)
+        borrowed(item_index, "item_index", np.int32)
+        borrowed(targets, "targets", np.float32, np.float64)
+        check_offsets(offsets, len(item_index), "offsets", "item_index")
+        _check_length(support_counts, "support_counts", len(offsets) - 1)
+        _check_length(targets, "targets", len(item_index))
+        wrong = (support_counts < 0) | (support_counts > np.diff(offsets))
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise InvalidValueError(
+                f"support_counts[{at}]: expected 0 ... {offsets[at + 1] - offsets[at]} "
+                f"(the task's rows), got {support_counts[at]}"
+            )
+        check_index(item_index, items.rows, "item_index")
+        check_finite(targets, "targets")
+        if (user_index is None) != (users is None):
+            given, missing = ("users", "user_index") if users else ("user_index", "users")
+            raise InvalidValueError(f"{missing}: expected together with {given}, got None")
+        if user_index is not None and users is not None:
+            borrowed(user_index, "user_index", np.int32)
+            _check_length(user_index, "user_index", len(support_counts))
+            check_index(user_index, users.rows, "user_index")
+        self.offsets, self.support_counts = offsets, support_counts
+        self.item_index, self.targets, self.user_index = item_index, targets, user_index
+        self.items, self.users = items, users
+        self.task_ids: NDArray[np.int64] | None = None
+        self._whole: TaskSet | None = None
+        self._handle: _metarec.Tasks | None = None
+
+    def take(self, ids: ArrayLike) -> "TaskSet":
+        """Return some of the tasks, in the order given (repeats allowed), over the same memory."""
+        index = np.asarray(ids) if np.size(ids) else np.empty(0, np.int64)
+        if index.dtype.kind not in "iu" or index.ndim != 1:
+            raise InvalidTypeError(
+                f"ids: expected integers [tasks], got {index.dtype.name} {list(index.shape)}"
+            )
+        check_index(index, len(self), "ids", low=0)
+        view = object.__new__(TaskSet)
+        view.__dict__.update(self.__dict__)
+        index = index.astype(np.int64)
+        view.task_ids = index if self.task_ids is None else self.task_ids[index]
+        view._whole, view._handle = self._whole or self, None
+        return view
+
+    @property
+    def native(self) -> "_metarec.Tasks":
+        """The kernels' handle on this memory, made when first asked for."""
+        if self._handle is None:
+            if self._whole is not None and self.task_ids is not None:
+                self._handle = self._whole.native.take(self.task_ids)
+            else:
+                from metarec import _metarec
+
+                self._handle = _metarec.Tasks(
+                    self.offsets,
+                    self.support_counts,
+                    self.item_index,
+                    self.targets,
+                    self.user_index,
+                    self.items.native,
+                    self.users.native if self.users else None,
+                )
+        return self._handle
+
+    @property
+    def support_rows(self) -> int:
+        """Number of support rows of all tasks."""
+        return int(self._support_counts().sum())
+
+    @property
+    def query_rows(self) -> int:
+        """Number of query rows of all tasks."""
+        return int(self._query_counts().sum())
+
+    def support(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the support rows' places in `item_index` and `targets`, and each task's offsets among them."""
+        counts = self._support_counts()
+        return ragged_range(self._starts(), counts), offsets_of(counts)
+
+    def query(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the query rows' places in `item_index` and `targets`, and each task's offsets among them."""
+        counts = self._query_counts()
+        return ragged_range(self._starts() + self._support_counts(), counts), offsets_of(counts)
+
+    def query_targets(self) -> tuple["Floats", NDArray[np.int64]]:
+        """Return the targets of all query rows, tasks in order, and each task's offsets among them."""
+        rows, offsets = self.query()
+        return self.targets[rows], offsets
+
+    def __len__(self) -> int:
+        return len(self.support_counts) if self.task_ids is None else len(self.task_ids)
+
+    def _starts(self) -> NDArray[np.int64]:
+        return self._of_tasks(self.offsets[:-1])
+
+    def _support_counts(self) -> NDArray[np.int64]:
+        return self._of_tasks(self.support_counts)
+
+    def _query_counts(self) -> NDArray[np.int64]:
+        return self._of_tasks(np.diff(self.offsets) - self.support_counts)
+
+    def _of_tasks(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        return values if self.task_ids is None else values[self.task_ids]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+    def __repr__(self) -> str:
+        return (
+            f"TaskSet({len(self):,} tasks, {self.support_rows:,} support rows, "
+            f"{self.query_rows:,} query rows)"
+        )
+
+    def _repr_html_(self) -> str:
+        def row(name: str, counts: NDArray[np.int64]) -> tuple[str, str, str]:
+            spread = f"{counts.min()} to {counts.max()}" if len(counts) else "none"
+            return name, f"{counts.sum():,}", spread
+
+        rows = [row("support", self._support_counts()), row("query", self._query_counts())]
+        return html_table(f"TaskSet: {len(self):,} tasks", ("", "rows", "a task"), rows)
+
+
+def _check_length(array: NDArray[Any], name: str, length: int) -> None:
+    if len(array) != length:
+        raise InvalidValueError(f"{name}: expected {length} entries, got {len(array)}")

@@ -1,0 +1,141 @@
+"""Raw values, such as ids as they are in your data, and their numbers."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.arrays import check_index, offsets_of
+from metarec.errors import InvalidTypeError, InvalidValueError
+
+
+def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
+    """Return hashable values as int64 where all are whole numbers, else as objects, one-dimensional.
+
+    NumPy's own conversion would make a string of the 1 in ``[1, "a"]`` and a matrix of a list of tuples.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        if values.ndim != 1:
+            raise InvalidValueError(f"{name}: expected one dimension, got shape {values.shape}")
+        if values.dtype.kind in "iub" and values.dtype != np.uint64:
+            return values.astype(np.int64, copy=False)
+        if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
+            if np.abs(values).max(initial=0) < 2**53:
+                return values.astype(np.int64)
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InvalidTypeError(f"{name}: expected a sequence, got {type(values).__name__}")
+    listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if listed and all(issubclass(kind, (int, np.integer)) for kind in set(map(type, listed))):
+        try:
+            return np.asarray(listed, np.int64)
+        except OverflowError:
+            pass
+    return np.fromiter(listed, object, len(listed))
+
+
+def find_nulls(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where values are None or not a number."""
+    if values.dtype.kind in "fmM":
+        return np.isnan(values)
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), np.bool_)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.equal(values, None) | np.not_equal(values, values), np.bool_)
+
+
+class Vocabulary:
+    """A list of distinct values, each known by its place: raw ids or feature values, of any hashable type."""
+
+    def __init__(self, values: Iterable[Any], name: str = "values") -> None:
+        self.values = as_values(values, name)
+        self._sorted: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
+        self._places: dict[Hashable, int] | None = None
+
+    @classmethod
+    def of(cls, values: Iterable[Any], name: str) -> tuple["Vocabulary", NDArray[np.int32]]:
+        """Return the distinct values (numbers ascending, others as they first occur) and everyone's place."""
+        given = as_values(values, name)
+        if given.dtype == np.int64:
+            distinct, codes = np.unique(given, return_inverse=True)
+            return cls(distinct, name), codes.reshape(-1).astype(np.int32)
+        try:
+            vocabulary = cls(list(dict.fromkeys(given.tolist())), name)
+        except TypeError as error:
+            raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
+        return vocabulary, vocabulary.encode(given, name)
+
+    def encode(self, values: Iterable[Any], name: str = "values") -> NDArray[np.int32]:
+        """Return the place of each value, −1 where it is unknown."""
+        given = as_values(values, name)
+        if given.dtype == np.int64 and self.values.dtype == np.int64:
+            if self._sorted is None:
+                order = np.argsort(self.values, kind="stable")
+                self._sorted = self.values[order], order
+            keys, order = self._sorted
+            if not len(keys):
+                return np.full(len(given), -1, np.int32)
+            at = np.minimum(np.searchsorted(keys, given), len(keys) - 1)
+            return np.where(keys[at] == given, order[at], -1).astype(np.int32)
+        if self._places is None:
+            self._places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+        try:
+            places = map(self._places.get, given.tolist(), repeat(-1))
+            return np.fromiter(places, np.int32, len(given))
+        except TypeError as error:
+            raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
+
+    def decode(self, codes: Sequence[int] | NDArray[Any], name: str = "codes") -> NDArray[Any]:
+        """Return the values at the given places: int64 where all are whole numbers, else objects."""
+        index = np.asarray(codes, np.int64)
+        check_index(index.reshape(-1), len(self), name, low=0)
+        return self.values[index]
+
+    def first_duplicate(self) -> Any:
+        """Return a value that occurs more than once, or None."""
+        if self.values.dtype == np.int64:
+            distinct, counts = np.unique(self.values, return_counts=True)
+            return distinct[counts > 1][0].item() if (counts > 1).any() else None
+        places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+        if len(places) == len(self):
+            return None
+        first = np.ones(len(self), np.bool_)
+        first[np.fromiter(places.values(), np.int64, len(places))] = False
+        return self.values[int(np.argmax(first))]
+
+    def extended(self, more: NDArray[Any]) -> "Vocabulary":
+        """Return these values and `more`, which are new, behind them."""
+        if not len(more):
+            return self
+        return Vocabulary([*self.values.tolist(), *more.tolist()])
+
+    def state(self, name: str) -> tuple[dict[str, NDArray[Any]], str]:
+        """Return the values as arrays a file can hold, and their kind, "int" or "str"."""
+        if self.values.dtype == np.int64:
+            return {f"{name}.values": self.values}, "int"
+        others = {type(v).__name__ for v in self.values.tolist() if not isinstance(v, str)}
+        if others:
+            raise InvalidTypeError(
+                f"{name}: expected all int or all str values to save, got {', '.join(sorted(others))}"
+            )
+        encoded = [value.encode("utf-8", "surrogatepass") for value in self.values.tolist()]
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        utf8 = np.array(bytearray(b"".join(encoded)), np.uint8)
+        return {f"{name}.utf8": utf8, f"{name}.offsets": offsets_of(lengths)}, "str"
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, NDArray[Any]], name: str, kind: str) -> "Vocabulary":
+        """Return what `state` wrote."""
+        if kind == "int":
+            return cls(arrays[f"{name}.values"])
+        utf8, offsets = arrays[f"{name}.utf8"].tobytes(), arrays[f"{name}.offsets"].tolist()
+        pairs = zip(offsets[:-1], offsets[1:], strict=True)
+        return cls([utf8[a:b].decode("utf-8", "surrogatepass") for a, b in pairs])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        few = ", ".join(map(repr, self.values[:3].tolist()))
+        return f"Vocabulary({len(self):,} values: {few}{', ...' if len(self) > 3 else ''})"
