@@ -1,0 +1,46 @@
+# The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help install demo test test-swift test-python lint format clean
+
+venv := .venv
+python := $(venv)/bin/python
+extras := test,lint
+swift = "$$(python/setup/swift-toolchain)"
+swift_sources := Package.swift $(shell find Sources)
+setup := $(wildcard python/setup/*)
+
+help: ## Show these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r word what; do printf '  make %-12s %s\n' "$$word" "$$what"; done
+
+install: $(venv)/.built ## Install what is missing (system packages, Swift), create .venv and build metarec into it
+
+# Everything is installed once, and again when what it is installed from changes; else only the kernels are built.
+$(venv)/.built: pyproject.toml $(setup) $(swift_sources)
+	$(if $(filter-out $(swift_sources),$?),python/setup/install $(venv) $(extras),python/setup/build-native $(python))
+	@touch $@
+
+demo: install ## Train a cold-start recommender and compare it with the trivial floors (a few minutes)
+	$(python) -m metarec.demo
+
+test: test-swift test-python ## Run all tests
+
+test-swift: install ## Run the Swift tests
+	$(swift) test
+
+test-python: install ## Run the Python tests
+	$(python) -m pytest
+
+lint: install ## Check formatting, style and types
+	$(swift) format lint --strict --recursive Sources Tests
+	$(venv)/bin/ruff check python
+	$(venv)/bin/ruff format --check python
+	$(venv)/bin/mypy
+
+format: install ## Format all sources in place
+	$(swift) format --in-place --recursive Sources Tests
+	$(venv)/bin/ruff check --fix python
+	$(venv)/bin/ruff format python
+
+clean: ## Remove everything that was built or installed here
+	rm -rf .venv .build .build-py .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so
