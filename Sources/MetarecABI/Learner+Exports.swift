@@ -1,0 +1,230 @@
+public import CMetarec
+import Graph
+import Kernels
+import MetaLearning
+import Recommenders
+
+private func learner(_ handle: OpaquePointer) -> GuardedLearner { Handle.object(handle) }
+private func tasks(_ handle: OpaquePointer) -> TaskSet { Handle.object(handle) }
+
+extension Poll {
+    fileprivate convenience init(_ poll: mr_poll) {
+        self.init { fraction, loss in poll.function?(poll.context, fraction, loss) ?? 0 == 0 }
+    }
+}
+
+// MARK: Life
+
+/// A learner from options.
+@c @implementation
+public func mr_learner_create(
+    _ options: UnsafePointer<mr_option>?, _ count: Int64, _ out: UnsafeMutablePointer<OpaquePointer?>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        var given: [String: OptionValue] = [:]
+        for option in UnsafeBufferPointer(start: options, count: options == nil ? 0 : Int(count)) {
+            let name = String(cString: option.name)
+            guard given.updateValue(try value(option, name), forKey: name) == nil else {
+                throw MetarecError.value("options: \"\(name)\" comes twice")
+            }
+        }
+        out.pointee = Handle.make(GuardedLearner(try Learner(given)))
+    }
+}
+
+private func value(_ option: mr_option, _ name: String) throws -> OptionValue {
+    switch UInt32(bitPattern: option.kind) {
+    case MR_OPTION_NUMBERS.rawValue:
+        .numbers(Array(UnsafeBufferPointer(start: option.numbers, count: option.numbers == nil ? 0 : Int(option.count))))
+    case MR_OPTION_TEXT.rawValue: .text(option.text.map { String(cString: $0) } ?? "")
+    case MR_OPTION_NONE.rawValue: .none
+    default: throw MetarecError.value("options: \"\(name)\" has kind \(option.kind), which is not an mr_option_kind")
+    }
+}
+
+/// Gives the learner back.
+@c @implementation
+public func mr_learner_release(_ handle: OpaquePointer) { Handle.release(handle, GuardedLearner.self) }
+
+/// Fixes the shapes and draws the parameters.
+@c @implementation
+public func mr_learner_initialize(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.initialize(tasks(set)) } }
+}
+
+// MARK: Tensors
+
+/// Parameters and pieces of optimizer state together.
+@c @implementation
+public func mr_learner_tensor_count(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { try $0.tensors().count }) }
+}
+
+/// One of them.
+@c @implementation
+public func mr_learner_tensor(
+    _ handle: OpaquePointer, _ index: Int64, _ out: UnsafeMutablePointer<mr_tensor>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let guarded = learner(handle)
+        out.pointee = try guarded.exclusively { learner in
+            let tensors = try learner.tensors()
+            guard tensors.indices.contains(Int(index)) else {
+                throw MetarecError.index("index: \(index), outside 0 ..< \(tensors.count)")
+            }
+            let tensor = tensors[Int(index)]
+            let shape = (Int64(tensor.shape[0]), Int64(tensor.shape.count == 2 ? tensor.shape[1] : 1))
+            return mr_tensor(
+                name: guarded.name(tensor.name),
+                kind: Int32((tensor.isParameter ? MR_PARAMETER : MR_OPTIMIZER_STATE).rawValue),
+                dtype: learner.precision.rawValue, rank: Int32(tensor.shape.count), adapted: tensor.isAdapted ? 1 : 0,
+                shape: shape, data: tensor.pointer)
+        }
+    }
+}
+
+/// Brings lazily updated rows up to date.
+@c @implementation
+public func mr_learner_settle(_ handle: OpaquePointer, _ error: UnsafeMutablePointer<mr_error>) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.settle() } }
+}
+
+/// Finished outer steps.
+@c @implementation
+public func mr_learner_get_steps(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { try $0.steps }) }
+}
+
+/// Continues a saved learner.
+@c @implementation
+public func mr_learner_set_steps(
+    _ handle: OpaquePointer, _ steps: Int64, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.resume(at: Int(steps)) } }
+}
+
+/// Inner steps of the algorithm.
+@c @implementation
+public func mr_learner_inner_steps(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { $0.innerSteps }) }
+}
+
+// MARK: Training
+
+/// Mean meta-loss and its gradient.
+@c @implementation
+public func mr_learner_meta_gradient(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ outLoss: UnsafeMutablePointer<Double>,
+    _ outGradients: UnsafePointer<UnsafeMutableRawPointer>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        outLoss.pointee = try learner(handle).exclusively { learner in
+            let count = try learner.tensors().filter(\.isParameter).count
+            let out = Array(UnsafeBufferPointer(start: outGradients, count: count))
+            return try learner.metaGradient(tasks(set), into: out, poll: Poll(poll))
+        }
+    }
+}
+
+/// One outer step.
+@c @implementation
+public func mr_learner_step(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ outLoss: UnsafeMutablePointer<Double>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        outLoss.pointee = try learner(handle).exclusively { try $0.step(tasks(set), poll: Poll(poll)) }
+    }
+}
+
+/// One pass over the tasks.
+@c @implementation
+public func mr_learner_train_epoch(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ episodes: UnsafePointer<mr_episodes>?, _ epoch: Int64,
+    _ poll: mr_poll, _ outLoss: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let episodes = try episodes.map { sizes in
+            try Episodes(
+                supportLow: Int(sizes.pointee.support_low), supportHigh: Int(sizes.pointee.support_high),
+                queryLow: Int(sizes.pointee.query_low), queryHigh: Int(sizes.pointee.query_high))
+        }
+        outLoss.pointee = try learner(handle).exclusively {
+            try $0.trainEpoch(tasks(set), episodes: episodes, epoch: Int(epoch), poll: Poll(poll))
+        }
+    }
+}
+
+// MARK: Prediction
+
+/// Adapted predictions of the query rows.
+@c @implementation
+public func mr_learner_predict(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafeMutableRawPointer,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.predict(tasks(set), into: out, poll: Poll(poll)) } }
+}
+
+/// Adapted parameters of every task.
+@c @implementation
+public func mr_learner_adapted_parameters(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafePointer<UnsafeMutableRawPointer>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        try learner(handle).exclusively { learner in
+            let count = try learner.tensors().filter(\.isAdapted).count
+            let out = Array(UnsafeBufferPointer(start: out, count: count))
+            try learner.adaptedParameters(tasks(set), into: out, poll: Poll(poll))
+        }
+    }
+}
+
+/// Support losses along the inner loop.
+@c @implementation
+public func mr_learner_support_losses(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafeMutableRawPointer,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.supportLosses(tasks(set), into: out, poll: Poll(poll)) } }
+}
+
+/// A learner adapted to one task.
+@c @implementation
+public func mr_learner_adapt(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ out: UnsafeMutablePointer<OpaquePointer?>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let guarded = learner(handle)
+        let adapted = try guarded.exclusively { try $0.adapt(tasks(set)) }
+        out.pointee = Handle.make(GuardedAdaptation(guarded, adapted))
+    }
+}
+
+/// Its predictions for one task's query rows.
+@c @implementation
+public func mr_adapted_predict(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ out: UnsafeMutableRawPointer,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let adaptation: GuardedAdaptation = Handle.object(handle)
+        try adaptation.guarded.exclusively { _ in try adaptation.adapted.predict(tasks(set), into: out) }
+    }
+}
+
+/// Gives it back.
+@c @implementation
+public func mr_adapted_release(_ handle: OpaquePointer) { Handle.release(handle, GuardedAdaptation.self) }
