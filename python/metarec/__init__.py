@@ -1,0 +1,64 @@
+"""Meta-learning for recommender systems: models that adapt to a new user from a handful of ratings.
+
+>>> import metarec as mr
+>>> data = mr.datasets.synthetic(users=300, items=150, seed=0)
+>>> splits = mr.split.cold_start(data, seed=0)
+>>> model = mr.MeLU(inner_steps=2, epochs=2, seed=0).fit(splits.train)
+>>> model.adapt(items=[3, 14, 15], ratings=[5, 2, 4]).recommend(k=10)  # doctest: +SKIP
+"""
+
+from typing import Any
+
+from metarec import datasets, errors, plot, split
+from metarec._metarec import __version__
+from metarec.adapted import AdaptedUser, Recommendations
+from metarec.components import COMPONENTS, Component
+from metarec.dataset import Dataset
+from metarec.episodes import Episodes
+from metarec.errors import MetarecError
+from metarec.evaluation import Report, evaluate
+from metarec.features import Bag, Categorical, Dense, FeatureTable
+from metarec.files import load
+from metarec.learner import MetaLearner
+from metarec.presets import FineTune, MeLU
+from metarec.tasks import TaskSet
+from metarec.tutorial import MetaModel, meta_learning, meta_learning_recommendation
+
+__all__ = [
+    "AdaptedUser",
+    "Bag",
+    "Categorical",
+    "Component",
+    "Dataset",
+    "Dense",
+    "Episodes",
+    "FeatureTable",
+    "FineTune",
+    "MeLU",
+    "MetaLearner",
+    "MetaModel",
+    "MetarecError",
+    "Recommendations",
+    "Report",
+    "TaskSet",
+    "__version__",
+    "datasets",
+    "errors",
+    "evaluate",
+    "load",
+    "meta_learning",
+    "meta_learning_recommendation",
+    "plot",
+    "split",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Give the components that the native library declares: MAML, FeatureMLP, Adam, ..."""
+    if name in COMPONENTS:
+        return COMPONENTS[name]
+    raise AttributeError(f"module 'metarec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *COMPONENTS])

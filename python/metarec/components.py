@@ -1,0 +1,105 @@
+"""The parts a learner is made of: algorithms, backbones, losses and optimizers, as the native library declares them.
+
+Every class here is made from the library's own schema (name, options, defaults, documentation), so a new
+algorithm needs no Python. `metarec.MAML`, `metarec.FeatureMLP`, `metarec.Adam` and so on are these classes.
+"""
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from metarec import _metarec
+from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.parameters import Parametrised
+
+_SCHEMA: dict[str, list[dict[str, Any]]] = json.loads(_metarec.schema())
+
+
+class Component(Parametrised):
+    """A part of a learner: a name and options. Two with the same options are equal."""
+
+    role: ClassVar[str]
+    native_name: ClassVar[str]
+    defaults: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, **options: Any) -> None:
+        for name in options:
+            if name not in self.defaults:
+                raise InvalidTypeError(
+                    f"{type(self).__name__}: no option {name!r}; there are {list(self.defaults)}"
+                )
+        for name, default in self.defaults.items():
+            setattr(self, name, options.get(name, default))
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return list(cls.defaults)
+
+    def native_options(self) -> dict[str, Any]:
+        """Return the options under the names that the native learner takes."""
+        own = {f"{self.role}.{name}": getattr(self, name) for name in self.defaults}
+        return {self.role: self.native_name, **own}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+
+def _make(role: str, schema: Mapping[str, Any]) -> type[Component]:
+    options = {
+        option["name"]: tuple(value) if isinstance(value, list) else value
+        for option in schema["options"]
+        for value in [option["default"]]
+    }
+    documentation = schema["doc"]
+    if options:
+        lines = [
+            f"{option['name']} : {option['wanted']}, default {options[option['name']]!r}\n    {option['doc']}"
+            for option in schema["options"]
+        ]
+        documentation += "\n\nParameters\n----------\n" + "\n".join(lines)
+    arguments = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in options.items()
+    ]
+    namespace = {
+        "__doc__": documentation,
+        "__module__": "metarec",
+        "__signature__": inspect.Signature(arguments),
+        "role": role,
+        "native_name": schema["name"],
+        "defaults": options,
+    }
+    return type(schema["class"], (Component,), namespace)
+
+
+#: The classes by name.
+COMPONENTS: dict[str, type[Component]] = {
+    schema["class"]: _make(role, schema)
+    for role, schemas in _SCHEMA.items()
+    if role != "learner"
+    for schema in schemas
+}
+
+
+def component(role: str, value: "Component | str") -> Component:
+    """Return a component of the role: `value` itself, or the one of that name with its defaults."""
+    if isinstance(value, Component) and value.role == role:
+        return value
+    known = {kind.native_name: kind for kind in COMPONENTS.values() if kind.role == role}
+    if isinstance(value, str):
+        if value in known:
+            return known[value]()
+        raise InvalidValueError(f"{role}: got {value!r}, wanted one of {list(known)}")
+    names = ", ".join(kind.__name__ for kind in known.values())
+    raise InvalidTypeError(f"{role}: got {value!r}, wanted one of {names}")
+
+
+def __getattr__(name: str) -> type[Component]:
+    try:
+        return COMPONENTS[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

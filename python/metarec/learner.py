@@ -1,0 +1,329 @@
+"""The estimator: learns to adapt to a new user from a handful of ratings."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metarec import _metarec
+from metarec.adapted import AdaptedUser
+from metarec.components import Component, component
+from metarec.dataset import Dataset
+from metarec.episodes import Episodes
+from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
+from metarec.features import FeatureTable
+from metarec.parameters import Parametrised
+from metarec.split import Splits
+from metarec.tasks import TaskSet
+from metarec.training import History, Progress, train
+
+if TYPE_CHECKING:
+    from metarec.evaluation import Report
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+
+
+class MetaLearner(Parametrised):
+    r"""A recommender that learns to learn: a backbone, a meta-algorithm, a loss and an outer optimizer.
+
+    Training minimises, over all tasks t, the loss on query rows after adaptation to support rows,
+
+    .. math:: \min_\theta \; \frac1T \sum_t L(\text{adapt}(\theta; S_t); Q_t),
+
+    so that a new user's few ratings suffice. Tasks are ragged: no padding, no Python loop.
+
+    Parameters
+    ----------
+    backbone : component or name, default FeatureMLP()
+        The network from features to an output.
+    algorithm : component or name, default MAML()
+        How a task adapts the parameters, and what the outer loop learns from it.
+    loss : component or name, default "squared_error"
+    optimizer : component or name, default Adam()
+        The outer optimizer.
+    episodes : Episodes, optional
+        How `fit` draws support and query from a `Dataset`, anew every epoch. None: ``Episodes()``.
+    epochs : int
+        Passes over the tasks, at most.
+    patience : int or None
+        With validation: stop after so many epochs without a better score. The best epoch's parameters are kept.
+    batch_size : int
+        Tasks per outer step.
+    clip_norm, clip_value : float, optional
+        Bounds on the norm, and on each element, of the outer gradient.
+    unknown_rate : float
+        Probability of hiding each feature value while training, so that unknown ones are learned.
+    threads : int, optional
+        None: as many as cores. The result is the same, bit for bit, for any number.
+    dtype : "float32" or "float64"
+    seed : int
+        Of everything random.
+
+    Attributes
+    ----------
+    history_ : list of dict
+        Per epoch: epoch, loss, and with validation the score.
+
+    Examples
+    --------
+    >>> import metarec as mr
+    >>> data = mr.datasets.synthetic(users=200, items=100, seed=0)
+    >>> model = mr.MetaLearner(algorithm=mr.MAML(inner_lr=0.05), epochs=2, seed=0).fit(data)
+    >>> model.adapt(items=[3, 14], ratings=[5, 2]).recommend(k=2).items.shape
+    (2,)
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: Component | str = "feature_mlp",
+        algorithm: Component | str = "maml",
+        loss: Component | str = "squared_error",
+        optimizer: Component | str = "adam",
+        episodes: Episodes | None = None,
+        epochs: int = 10,
+        patience: int | None = 3,
+        batch_size: int = 32,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        unknown_rate: float = 0.0,
+        threads: int | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.backbone = backbone
+        self.algorithm = algorithm
+        self.loss = loss
+        self.optimizer = optimizer
+        self.episodes = episodes
+        self.epochs = epochs
+        self.patience = patience
+        self.batch_size = batch_size
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.unknown_rate = unknown_rate
+        self.threads = threads
+        self.dtype = dtype
+        self.seed = seed
+
+    # What it is made of
+
+    def _components(self) -> dict[str, Component]:
+        roles = ("backbone", "algorithm", "loss", "optimizer")
+        return {role: component(role, getattr(self, role)) for role in roles}
+
+    def _native_options(self) -> dict[str, Any]:
+        own = ("batch_size", "clip_norm", "clip_value", "unknown_rate", "threads", "dtype", "seed")
+        options = {name: getattr(self, name) for name in own}
+        for part in self._components().values():
+            options |= part.native_options()
+        return options
+
+    @property
+    def _native(self) -> _metarec.Learner:
+        native: _metarec.Learner | None = self.__dict__.get("_learner")
+        if native is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} has no parameters yet: call fit or initialize first"
+            )
+        return native
+
+    # Training
+
+    def initialize(self, tasks: TaskSet | Dataset) -> Self:
+        """Fix the shapes by the features of `tasks` and draw the parameters anew; `fit` does it by itself."""
+        if isinstance(tasks, Dataset):
+            return self._begin(tasks.tasks(), tasks)
+        return self._begin(_tasks(tasks), None)
+
+    def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
+        native = _metarec.Learner(self._native_options())
+        native.initialize(tasks.native)
+        self._learner = native
+        self._data, self._items, self._users = data, tasks.items, tasks.users
+        self.history_: History = []
+        return self
+
+    def fit(
+        self,
+        data: Dataset | TaskSet,
+        validation: Splits | TaskSet | None = None,
+        *,
+        progress: Progress = "auto",
+        callbacks: Sequence[Callable[[Mapping[str, Any]], Any]] = (),
+    ) -> Self:
+        """Train from the start.
+
+        Parameters
+        ----------
+        data : Dataset or TaskSet
+            Of a data set, every user is a task whose support and query are drawn anew in every epoch, by
+            `episodes`. A task set is trained on as it is.
+        validation : Splits or TaskSet, optional
+            What the epochs are judged by, ``splits.validation`` or tasks: the mean over its scenarios of the
+            RMSE of the query predictions.
+        progress : "auto", True or False
+            A progress bar; "auto": where somebody sees it.
+        callbacks : sequence of callables
+            Each is called after every epoch with its row of `history_`.
+
+        Raises
+        ------
+        NumericalError
+            The loss or its gradient left the finite numbers; the parameters are those of the last finished step.
+        KeyboardInterrupt
+            Ctrl-C, within 50 ms; the model can be used and has the parameters of the last finished step.
+        """
+        self.initialize(data)
+        tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
+        episodes = (self.episodes or Episodes()) if isinstance(data, Dataset) else None
+        train(self, tasks, episodes, validation, progress, callbacks)
+        return self
+
+    def partial_fit(self, tasks: TaskSet) -> float:
+        """One outer step on all of `tasks`, as they are; returns their mean meta-loss before it."""
+        if "_learner" not in self.__dict__:
+            self.initialize(tasks)
+        return self._native.step(_tasks(tasks).native)
+
+    # Predicting
+
+    def predict(self, tasks: TaskSet) -> Floats:
+        """Return the predictions of the query rows after adaptation to each task's support, in order."""
+        return self._native.predict(_tasks(tasks).native)
+
+    def adapt(
+        self,
+        items: Iterable[Hashable] = (),
+        ratings: ArrayLike = (),
+        user: Mapping[str, Any] | Hashable | FeatureTable = None,
+    ) -> AdaptedUser:
+        """Adapt to one user; the model is unchanged.
+
+        Parameters
+        ----------
+        items : ids
+            What the user rated, as in your data. Items never seen in training count as unknown: their features
+            are zero vectors. Of a model that was fitted on a `TaskSet`: row numbers of its items.
+        ratings : numbers, one for each of `items`
+            Repeated items count as often as they come. None at all: the prior.
+        user : mapping, id or None
+            Raw feature values, such as ``{"age": 25}``, the id of a user of the data, or nothing known. Of a
+            model that was fitted on a `TaskSet`: a `FeatureTable` of one row.
+
+        Returns
+        -------
+        AdaptedUser
+            With `predict` and `recommend`; valid until the model trains on.
+        """
+        native = self._native
+        codes = self._item_codes(items)
+        targets = np.ascontiguousarray(ratings, np.float64)
+        if targets.shape != codes.shape:
+            raise InvalidValueError(
+                f"ratings: expected one for each of {len(codes)} items, got shape {targets.shape}"
+            )
+        features = self._user_features(user)
+        support = _one_task(codes, targets, len(codes), self._items, features)
+        return AdaptedUser(native.adapt(support.native), self, codes, features)
+
+    def evaluate(self, splits: Splits, **options: Any) -> "Report":
+        """Return `metarec.evaluate` of this model; `options` are its."""
+        from metarec.evaluation import evaluate
+
+        return evaluate(self, splits, **options)
+
+    def _item_codes(self, items: Iterable[Hashable]) -> NDArray[np.int32]:
+        if self._data is not None:
+            return self._data.item_codes(items)
+        given = np.asarray(list(items), np.int64)
+        wrong = (given < -1) | (given >= self._items.rows)
+        if wrong.any():
+            raise InvalidValueError(
+                f"items: expected rows of the items, -1 to {self._items.rows - 1}, got {given[wrong][0]}"
+            )
+        return given.astype(np.int32)
+
+    def _user_features(
+        self, user: Mapping[str, Any] | Hashable | FeatureTable
+    ) -> FeatureTable | None:
+        if isinstance(user, FeatureTable):
+            if user.rows != 1:
+                raise InvalidValueError(f"user: expected a table of one row, got {user.rows}")
+            return user
+        if self._data is not None:
+            return self._data.user_features(user)
+        if user is not None:
+            raise InvalidTypeError(
+                "user: a model that was fitted on a TaskSet takes a FeatureTable of one row"
+            )
+        return None
+
+    # Looking inside
+
+    def parameters(self) -> dict[str, Floats]:
+        """Return the parameters by name, as views: writing into them changes the model.
+
+        Names as in the backbone, such as "embedding.genre" [25, 32], "dense0.weight" [in, 64],
+        "dense0.bias" [64], "head.weight", "head.bias", and what the algorithm adds ("step_size.<name>").
+        While a call trains, a view of a table may lag.
+        """
+        self._native.settle()
+        return self._native.parameters()
+
+    def meta_gradient(self, tasks: TaskSet) -> tuple[float, dict[str, Floats]]:
+        """Return the mean meta-loss over the tasks and its gradient, under the parameters' names."""
+        return self._native.meta_gradient(_tasks(tasks).native)
+
+    def adapted_parameters(self, tasks: TaskSet) -> dict[str, Floats]:
+        """Return the adapted parameters of every task after the inner loop, ``[T, ...]`` by name."""
+        return self._native.adapted_parameters(_tasks(tasks).native)
+
+    def support_losses(self, tasks: TaskSet) -> Floats:
+        """Return the support loss before and after each inner step, ``[T, inner_steps + 1]``; NaN without support."""
+        return self._native.support_losses(_tasks(tasks).native)
+
+    @property
+    def steps(self) -> int:
+        """Number of finished outer steps."""
+        return self._native.steps
+
+    # Files
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, atomically: parameters, options, and the mapping of raw ids and values."""
+        from metarec.files import save
+
+        save(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        state = f"{self.steps:,} outer steps" if "_learner" in self.__dict__ else "not fitted"
+        return f"<code>{escape(repr(self))}</code><br><small>{state}</small>"
+
+
+def _tasks(tasks: TaskSet) -> TaskSet:
+    if not isinstance(tasks, TaskSet):
+        raise InvalidTypeError(f"tasks: expected TaskSet, got {type(tasks).__name__}")
+    return tasks
+
+
+def _one_task(
+    items: NDArray[np.int32],
+    targets: Floats,
+    support: int,
+    item_table: FeatureTable,
+    user: FeatureTable | None,
+) -> TaskSet:
+    return TaskSet(
+        np.array([0, len(items)]),
+        np.array([support]),
+        items,
+        targets,
+        None if user is None else np.zeros(1, np.int32),
+        items=item_table,
+        users=user,
+    )

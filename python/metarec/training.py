@@ -1,0 +1,105 @@
+"""The epoch loop: progress, validation, early stopping. The epochs themselves run in the native library."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.arrays import as_count
+from metarec.episodes import Episodes
+from metarec.errors import InvalidTypeError
+from metarec.split import Splits
+from metarec.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from metarec.learner import MetaLearner
+
+Progress = bool | Literal["auto"]
+History = list[dict[str, float]]
+
+
+def train(
+    model: "MetaLearner",
+    tasks: TaskSet,
+    episodes: Episodes | None,
+    validation: Splits | TaskSet | None,
+    progress: Progress,
+    callbacks: Sequence[Callable[[Mapping[str, Any]], Any]],
+) -> None:
+    """Train `model`, which is initialised, for its epochs; keep the epoch that validates best."""
+    epochs = as_count(model.epochs, "epochs")
+    patience = None if model.patience is None else as_count(model.patience, "patience", 1)
+    held_out = _held_out(validation)
+    bounds = None if episodes is None else episodes.bounds
+    native = model._native
+    best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
+    with _bar(progress, epochs) as bar:
+        for epoch in range(epochs):
+            loss = native.train_epoch(tasks.native, bounds, epoch, _report(bar, epoch))
+            row = {"epoch": epoch + 1, "loss": loss}
+            if held_out:
+                row["validation"] = score = _rmse(model, held_out)
+                if best is None or score < best[0]:
+                    parameters = {name: value.copy() for name, value in model.parameters().items()}
+                    best = score, epoch, parameters
+            model.history_.append(row)
+            if bar is not None:
+                bar.set_postfix({name: f"{row[name]:.4f}" for name in row if name != "epoch"})
+            for callback in callbacks:
+                callback(row)
+            if best is not None and patience is not None and epoch - best[1] >= patience:
+                break
+    if best is not None:
+        for name, value in model.parameters().items():
+            value[...] = best[2][name]
+
+
+def _held_out(validation: Splits | TaskSet | None) -> list[TaskSet]:
+    """Return the task sets to judge an epoch by: the first draw of every scenario that has tasks."""
+    if validation is None:
+        return []
+    if isinstance(validation, TaskSet):
+        return [validation]
+    if isinstance(validation, Splits):
+        return [scenario.tasks(draw=0) for scenario in validation.values() if len(scenario)]
+    raise InvalidTypeError(
+        f"validation: expected splits.validation or a TaskSet, got {type(validation).__name__}"
+    )
+
+
+def _rmse(model: "MetaLearner", held_out: Sequence[TaskSet]) -> float:
+    def of(tasks: TaskSet) -> float:
+        errors = model.predict(tasks) - tasks.query_targets()[0]
+        return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
+
+    return float(np.mean([of(tasks) for tasks in held_out]))
+
+
+def _bar(progress: Progress, epochs: int) -> AbstractContextManager[Any]:
+    if progress not in (True, False, "auto"):
+        raise InvalidTypeError(f"progress: expected 'auto', True or False, got {progress!r}")
+    seen = "ipykernel" in sys.modules or sys.stderr.isatty()
+    if progress is False or (progress == "auto" and not seen):
+        return nullcontext()
+    from tqdm.auto import tqdm
+
+    bar: AbstractContextManager[Any] = tqdm(
+        total=epochs, unit="epoch", bar_format="{l_bar}{bar}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+    )
+    return bar
+
+
+def _report(bar: Any, epoch: int) -> Callable[[float, float], None] | None:
+    if bar is None:
+        return None
+
+    def update(fraction: float, loss: float) -> None:
+        bar.n = epoch + fraction
+        if np.isfinite(loss):
+            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+        bar.refresh()
+
+    return update
