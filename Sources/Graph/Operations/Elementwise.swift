@@ -12,7 +12,7 @@ extension ChainOperation {
 }
 
 /// A function of one matrix, element by element.
-enum Unary: ChainOperation {
+enum Unary: ChainOperation, CaseIterable {
     case relu, sigmoid, tanh, softplus, exp, log, sqrt, square, abs, sign, reciprocal
 
     var function: mr_function {
@@ -67,7 +67,7 @@ enum Unary: ChainOperation {
 }
 
 /// A function of two matrices, element by element. One row, one column or one number is broadcast to the other's shape.
-enum Binary: ChainOperation {
+enum Binary: ChainOperation, CaseIterable {
     case add, subtract, multiply, divide, maximum, minimum
     /// `b > 0 ? a : 0`; constant in `b`. The derivative of relu, and its own.
     case mask

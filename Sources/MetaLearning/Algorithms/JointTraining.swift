@@ -1,10 +1,10 @@
 import Graph
 
 /// Plain transfer learning: what every meta-learner must be compared with.
-public struct FineTune: MetaAlgorithm {
+public struct JointTraining: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
-        "fine_tune", className: "FineTune",
+        "joint_training", className: "JointTraining",
         options: MAML.schema.options.filter { $0.name != "order" },
         documentation: """
             Plain transfer learning: train one model on everything, then fine-tune it on the new user's ratings.
