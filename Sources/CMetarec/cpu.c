@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #endif
 #include "kernels.h"
+#include "vectors.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -29,3 +30,8 @@ int64_t mr_processor_count(void) {
 }
 
 const char *mr_forced_isa(void) { return getenv("METAREC_ISA"); }
+
+void *mr_scratch(void) {
+    static _Thread_local __attribute__((aligned(64))) char scratch[MR_SCRATCH_BYTES];
+    return scratch;
+}
