@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-import CMetarec
-extension Precision { public var kernels: UnsafePointer<mr_kernels> { UnsafePointer(bitPattern: 8)! } }
-=======
 public import CMetarec
 import KernelsBaseline
 
@@ -70,4 +66,3 @@ extension Precision {
     /// The kernels for this element type, of the selected instruction set. Take it once, not per call.
     public var kernels: UnsafePointer<mr_kernels> { Kernels.selected.table(self) }
 }
->>>>>>> kernels
