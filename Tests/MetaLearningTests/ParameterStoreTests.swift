@@ -1,3 +1,4 @@
+import Dispatch
 import Graph
 import Kernels
 import Testing
@@ -104,6 +105,31 @@ import Testing
     func lazySGDIsDenseSGD(precision: Precision) throws {
         try compare(
             SGD(learningRate: 0.1), precision, steps: 50, touched: { [Int32($0 % 7)] }, settled: { [Int32($0 % 3)] })
+    }
+
+    @Test(arguments: Precision.allCases)
+    func threadsSettleTheSameRowsAtOnce(precision: Precision) throws {
+        let optimizer = try Adam(learningRate: 0.01)
+        let alone = try store(isTable: true, precision, optimizer)
+        let together = try store(isTable: true, precision, optimizer)
+        let sparse = SparseGradient(columns: Self.columns, precision: precision)
+        let ones = Buffer(count: Self.rows * Self.columns, precision)
+        defer { withExtendedLifetime(ones) {} }
+        write([Double](repeating: 1, count: Self.rows * Self.columns), to: ones.pointer, precision)
+        let rows = (0..<Int32(Self.rows)).map { $0 }
+        for _ in 0..<30 {
+            sparse.removeAll()
+            sparse.add(rows, count: rows.count, gradient: ones.pointer)
+            for store in [alone, together] { try store.apply([.sparse(sparse)]) }
+            sparse.removeAll()
+            for store in [alone, together] { for _ in 0..<50 { try store.apply([.sparse(sparse)]) } }
+            DispatchQueue.concurrentPerform(iterations: 8) { _ in
+                together.settle(rows, count: rows.count, of: together.parameters[0])
+            }
+            alone.settleAll()
+            #expect(bytes(together.parameters[0].values) == bytes(alone.parameters[0].values))
+        }
+        for (a, b) in zip(alone.optimizerState, together.optimizerState) { #expect(bytes(a.buffer) == bytes(b.buffer)) }
     }
 
     @Test func sgdByHand() throws {
