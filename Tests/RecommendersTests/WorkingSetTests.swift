@@ -164,6 +164,25 @@ private struct World {
         }
     }
 
+    @Test func reusesItsMemory() throws {
+        let world = try World(seed: 8)
+        let set = set(for: world, .float)
+        func addresses() throws -> [UnsafeRawPointer] {
+            try (0..<world.tasks.count).flatMap { task -> [UnsafeRawPointer] in
+                try set.load(task, of: world.tasks)
+                let bags = set.indices(2, .query)
+                return [
+                    set.targets(.support), set.targets(.query), set.vectors(1, .support), UnsafeRawPointer(bags.ids),
+                    UnsafeRawPointer(set.touchedRows(ofTable: 1).rows),
+                ]
+            }
+        }
+        _ = try addresses()
+        let second = try addresses()
+        #expect(Set(second).count == 5)
+        #expect(try addresses() == second)
+    }
+
     @Test func hidesValuesIndependently() throws {
         let world = try World(seed: 6)
         let set = set(for: world, .double)
