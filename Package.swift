@@ -3,17 +3,21 @@ import PackageDescription
 
 /// The kernels are one source, compiled once per instruction set; `Kernels` picks a variant at run time.
 /// `-Ounchecked` keeps debug builds (and so the tests) fast: everything behind the boundary is validated there.
-func kernels(_ name: String, march: String? = nil) -> Target {
+/// Whole-module, since generics are specialised only within what is compiled together; it needs more than one thread,
+/// without which the compiler writes one object file where SwiftPM looks for one per source.
+func kernels(_ name: String, march: String? = nil, defines: [String] = []) -> Target {
     .target(
         name: name, dependencies: ["CMetarec"],
-        swiftSettings: [.unsafeFlags(["-Ounchecked"] + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))])
+        swiftSettings: [
+            .unsafeFlags(["-Ounchecked", "-wmo", "-disable-batch-mode", "-num-threads", "2"] + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
+        ] + defines.map { .define($0) })
 }
 
 #if arch(x86_64)
 let variants = [
     kernels("KernelsBaseline"),
-    kernels("KernelsAVX2", march: "haswell"),
-    kernels("KernelsAVX512", march: "skylake-avx512"),
+    kernels("KernelsAVX2", march: "haswell", defines: ["KERNELS_FMA", "KERNELS_AVX2"]),
+    kernels("KernelsAVX512", march: "skylake-avx512", defines: ["KERNELS_FMA", "KERNELS_AVX512"]),
 ]
 #else
 let variants = [kernels("KernelsBaseline")]

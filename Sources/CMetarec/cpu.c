@@ -1,4 +1,5 @@
 #include "kernels.h"
+#include "vectors.h"
 
 #include <stdlib.h>
 
@@ -15,3 +16,8 @@ uint32_t mr_cpu_variants(void) {
 }
 
 const char *mr_forced_isa(void) { return getenv("METAREC_ISA"); }
+
+void *mr_scratch(void) {
+    static _Thread_local __attribute__((aligned(64))) char scratch[MR_SCRATCH_BYTES];
+    return scratch;
+}

@@ -1,5 +1,3 @@
-public import CMetarec
-
 /// The element type of a model: everything it stores and computes is of this one type.
 public enum Precision: Int32, Sendable, CaseIterable {
     /// 32-bit floating point.

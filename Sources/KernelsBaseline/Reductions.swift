@@ -1,0 +1,143 @@
+import CMetarec
+
+enum Reduction<E: KernelElement> {
+    typealias V = E.Vector
+
+    // MARK: Sums
+
+    static func sum(
+        _ axis: Int32, _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ alpha: E,
+        _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        let isRow = columns == aRow || rows == 1
+        switch mr_axis(UInt32(bitPattern: axis)) {
+        case MR_OVER_COLUMNS:
+            for i in 0..<rows { out[i * outRow] = alpha * lanes(a + i * aRow, columns).total }
+        case MR_OVER_ROWS where columns != 1 || !isRow:
+            sumOverRows(rows, columns, a, aRow, alpha, out)
+        default:
+            if isRow {
+                out.pointee = alpha * lanes(a, rows * columns).total
+            } else {
+                var sum = V(repeating: 0)
+                for i in 0..<rows { sum = sum + lanes(a + i * aRow, columns) }
+                out.pointee = alpha * sum.total
+            }
+        }
+    }
+
+    /// Down the rows, in order, four vectors of columns at a time.
+    private static func sumOverRows(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ alpha: E, _ out: UnsafeMutablePointer<E>
+    ) {
+        let width = width(E.self)
+        let factor = V(repeating: alpha)
+        var j = 0
+        while j + 4 * width <= columns {
+            var s0 = V(repeating: 0)
+            var (s1, s2, s3) = (s0, s0, s0)
+            var p = a + j
+            for _ in 0..<rows {
+                s0 = s0 + load(p)
+                s1 = s1 + load(p + width)
+                s2 = s2 + load(p + 2 * width)
+                s3 = s3 + load(p + 3 * width)
+                p += aRow
+            }
+            store(factor * s0, out + j)
+            store(factor * s1, out + j + width)
+            store(factor * s2, out + j + 2 * width)
+            store(factor * s3, out + j + 3 * width)
+            j += 4 * width
+        }
+        fill(columns - j, out + j) { offset in
+            var sum = V(repeating: 0)
+            for i in 0..<rows { sum = sum + load(a + i * aRow + j + offset) }
+            return factor * sum
+        }
+    }
+
+    /// Sums of `n` elements, still one per lane: four running sums, then the rest.
+    @inline(__always) private static func lanes(_ a: UnsafePointer<E>, _ n: Int) -> V {
+        let width = width(E.self)
+        var s0 = V(repeating: 0)
+        var (s1, s2, s3) = (s0, s0, s0)
+        var i = 0
+        while i + 4 * width <= n {
+            s0 = s0 + load(a + i)
+            s1 = s1 + load(a + i + width)
+            s2 = s2 + load(a + i + 2 * width)
+            s3 = s3 + load(a + i + 3 * width)
+            i += 4 * width
+        }
+        var sum = (s0 + s1) + (s2 + s3)
+        while i + width <= n {
+            sum = sum + load(a + i)
+            i += width
+        }
+        if i < n { sum = sum + load(a + i).first(n - i, else: V(repeating: 0)) }
+        return sum
+    }
+
+    /// In double precision, whatever the element.
+    static func sumOfSquares(_ n: Int, _ x: UnsafePointer<E>) -> Double {
+        var sums = SIMD8<Double>(repeating: 0)
+        forEachVector(n, E.self) { i, count in
+            let v: V = load(x + i)
+            (count == width(E.self) ? v : v.first(count, else: V(repeating: 0))).addSquares(to: &sums)
+        }
+        return sums.total
+    }
+
+    // MARK: Rows as logits
+
+    static func rowMax(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        for i in 0..<rows { out[i * outRow] = largest(a + i * aRow, columns) }
+    }
+
+    /// exp(a - max) / sum exp(a - max)
+    static func softmax(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        for i in 0..<rows {
+            let row = a + i * aRow
+            let result = out + i * outRow
+            let shift = V(repeating: largest(row, columns))
+            fill(columns, result) { j in V.exp(load(row + j) - shift) }
+            let sum = V(repeating: lanes(UnsafePointer(result), columns).total)
+            fill(columns, result) { j in load(result + j) / sum }
+        }
+    }
+
+    /// max + log sum exp(a - max); the maximum itself where it is not finite.
+    static func logSumExp(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        for i in 0..<rows {
+            let row = a + i * aRow
+            let shift = largest(row, columns)
+            var result = shift
+            if shift.isFinite {
+                var sum = V(repeating: 0)
+                forEachVector(columns, E.self) { j, count in
+                    let e = V.exp(load(row + j) - V(repeating: shift))
+                    sum = sum + (count == width(E.self) ? e : e.first(count, else: V(repeating: 0)))
+                }
+                result = shift + V.log(V(repeating: sum.total))[0]
+            }
+            out[i * outRow] = result
+        }
+    }
+
+    @inline(__always) private static func largest(_ a: UnsafePointer<E>, _ n: Int) -> E {
+        let lowest = V(repeating: -.infinity)
+        var result = lowest
+        forEachVector(n, E.self) { i, count in
+            let v: V = load(a + i)
+            result = V.maximum(result, count == width(E.self) ? v : v.first(count, else: lowest))
+        }
+        return result.largest
+    }
+}

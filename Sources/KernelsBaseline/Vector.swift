@@ -1,0 +1,82 @@
+import CMetarec
+
+/// Element-wise work on whole buffers.
+enum Vector<E: KernelElement> {
+    typealias V = E.Vector
+
+    static func copy(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        let isFlat = aRow == columns && outRow == columns
+        let (lines, length) = isFlat ? (1, rows * columns) : (rows, columns)
+        for i in 0..<lines {
+            let row = a + i * aRow
+            fill(length, out + i * outRow) { j in load(row + j) }
+        }
+    }
+
+    static func fillRows(_ rows: Int, _ columns: Int, _ value: E, _ out: UnsafeMutablePointer<E>, _ outRow: Int) {
+        let (lines, length) = outRow == columns ? (1, rows * columns) : (rows, columns)
+        let x = V(repeating: value)
+        for i in 0..<lines { fill(length, out + i * outRow) { _ in x } }
+    }
+
+    static func axpy(_ n: Int, _ alpha: E, _ x: UnsafePointer<E>, _ y: UnsafeMutablePointer<E>) {
+        let factor = V(repeating: alpha)
+        fill(n, y) { i in multiplyAdd(factor, load(x + i), load(y + i)) }
+    }
+
+    static func scale(_ n: Int, _ alpha: E, _ x: UnsafeMutablePointer<E>) {
+        let factor = V(repeating: alpha)
+        fill(n, x) { i in factor * load(x + i) }
+    }
+
+    static func clamp(_ n: Int, _ low: E, _ high: E, _ x: UnsafeMutablePointer<E>) {
+        let (low, high) = (V(repeating: low), V(repeating: high))
+        fill(n, x) { i in
+            let v: V = load(x + i)
+            return V.ifLess(v, low, low, else: V.ifLess(high, v, high, else: v))
+        }
+    }
+
+    static func convert(_ n: Int, _ x: UnsafePointer<Float>, _ out: UnsafeMutablePointer<E>) {
+        fill(n, out) { i in V(converting: x + i) }
+    }
+
+    static func convert(_ n: Int, _ x: UnsafePointer<Double>, _ out: UnsafeMutablePointer<E>) {
+        fill(n, out) { i in V(converting: x + i) }
+    }
+
+    /// One step of Adam (Kingma and Ba, 2015); see `kernels.h`.
+    static func adam(
+        _ n: Int, _ options: UnsafePointer<mr_adam>, _ x: UnsafeMutablePointer<E>, _ m: UnsafeMutablePointer<E>,
+        _ v: UnsafeMutablePointer<E>, _ g: UnsafePointer<E>?
+    ) {
+        let o = options.pointee
+        let (beta1, rest1) = (V(repeating: E(o.beta1)), V(repeating: E(1 - o.beta1)))
+        let (beta2, rest2) = (V(repeating: E(o.beta2)), V(repeating: E(1 - o.beta2)))
+        let step = V(repeating: E(o.learning_rate / o.correction1))
+        let inverse2 = V(repeating: E(1 / o.correction2))
+        let epsilon = V(repeating: E(o.epsilon))
+
+        @inline(__always) func update(_ i: Int, _ count: Int, _ gradient: V) {
+            let newM = multiplyAdd(beta1, load(m + i), rest1 * gradient)
+            let newV = multiplyAdd(beta2, load(v + i), rest2 * (gradient * gradient))
+            let newX = load(x + i) - step * newM / (V.squareRoot(newV * inverse2) + epsilon)
+            if count == width(E.self) {
+                store(newM, m + i)
+                store(newV, v + i)
+                store(newX, x + i)
+            } else {
+                newM.store(m + i, first: count)
+                newV.store(v + i, first: count)
+                newX.store(x + i, first: count)
+            }
+        }
+        if let g {
+            forEachVector(n, E.self) { i, count in update(i, count, load(g + i)) }
+        } else {
+            forEachVector(n, E.self) { i, count in update(i, count, V(repeating: 0)) }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import CMetarec
+import Kernels
+import Testing
+
+@Suite struct BagTests {
+    /// Bags of 0...4 entries with unknown ids among them, or one id per row.
+    static func ids(_ rows: Int, bags: Bool) -> (ids: [Int32], offsets: [Int32]?) {
+        var numbers = Numbers(rows)
+        guard bags else { return ((0..<max(rows, 1)).map { _ in Int32(numbers.index(below: 10)) - 1 }, nil) }
+        var ids: [Int32] = []
+        var offsets: [Int32] = [0]
+        for _ in 0..<rows {
+            for _ in 0..<numbers.index(below: 5) { ids.append(Int32(numbers.index(below: 10)) - 1) }
+            offsets.append(Int32(ids.count))
+        }
+        return (ids + [0], offsets)
+    }
+
+    @Test(arguments: Table.all, [false, true])
+    func gatherAndScatter(_ table: Table, _ bags: Bool) {
+        let p = table.precision
+        for rows in [0, 1, 2, 7, 40] {
+            for columns in awkward {
+                for isWeighted in [false, true] {
+                    let (ids, offsets) = BagTests.ids(rows, bags: bags)
+                    let weights = Matrix.random(p, 1, rows, seed: 3)
+                    let values = Matrix.random(p, 9, columns, slack: 2, seed: 4)
+                    let g = Matrix.random(p, rows, columns, slack: 1, seed: 5)
+                    let out = Matrix(p, rows, columns, slack: 3)
+                    let scattered = Matrix.random(p, 9, columns, slack: 2, seed: 6)
+
+                    var gathered = [[Double]](repeating: .init(repeating: 0, count: columns), count: rows)
+                    var transposed = (0..<9).map { i in (0..<columns).map { scattered[i, $0] } }
+                    for r in 0..<rows {
+                        let w = isWeighted ? weights[0, r] : 1
+                        for entry in offsets.map({ Int($0[r])..<Int($0[r + 1]) }) ?? r..<(r + 1) where ids[entry] >= 0 {
+                            for j in 0..<columns {
+                                gathered[r][j] += w * values[Int(ids[entry]), j]
+                                transposed[Int(ids[entry])][j] += w * g[r, j]
+                            }
+                        }
+                    }
+
+                    ids.withUnsafeBufferPointer { i in
+                        (offsets ?? [0]).withUnsafeBufferPointer { o in
+                            var bag = mr_bag(
+                                rows: Int64(rows), columns: Int64(columns), ids: i.baseAddress!,
+                                offsets: offsets == nil ? nil : o.baseAddress,
+                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil)
+                            table.kernels.bag(
+                                &bag, UnsafeRawPointer(values.pointer), Int64(values.stride), out.pointer,
+                                Int64(out.stride))
+                            table.kernels.bag_transposed(
+                                &bag, UnsafeRawPointer(g.pointer), Int64(g.stride), scattered.pointer,
+                                Int64(scattered.stride))
+                        }
+                    }
+                    var wrong = 0
+                    for j in 0..<columns {
+                        for r in 0..<rows where !agree(out[r, j], gathered[r][j], 20 * table.epsilon) { wrong += 1 }
+                        for i in 0..<9 where !agree(scattered[i, j], transposed[i][j], 400 * table.epsilon) { wrong += 1 }
+                    }
+                    #expect(wrong == 0 && out.isIntact && scattered.isIntact, "\(table) \(rows)x\(columns)")
+                    withExtendedLifetime((weights, values, g)) {}
+                }
+            }
+        }
+    }
+}

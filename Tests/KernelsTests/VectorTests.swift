@@ -1,0 +1,122 @@
+import CMetarec
+import Glibc
+import Kernels
+import Testing
+
+@Suite struct VectorTests {
+    @Test(arguments: Table.all)
+    func transpose(_ table: Table) {
+        for rows in awkward {
+            for columns in awkward {
+                for slack in [0, 3] {
+                    let a = Matrix.random(table.precision, rows, columns, slack: slack, seed: 1)
+                    let out = Matrix(table.precision, columns, rows, slack: slack)
+                    table.kernels.transpose(
+                        Int64(rows), Int64(columns), UnsafeRawPointer(a.pointer), Int64(a.stride), out.pointer,
+                        Int64(out.stride))
+                    var wrong = 0
+                    for i in 0..<rows { for j in 0..<columns where out[j, i] != a[i, j] { wrong += 1 } }
+                    #expect(wrong == 0 && out.isIntact, "\(table) \(rows)x\(columns)")
+                    withExtendedLifetime(a) {}
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Table.all)
+    func copyAndFill(_ table: Table) {
+        for (rows, columns) in [(0, 3), (3, 0), (1, 1), (4, 17), (33, 5), (2, 64)] {
+            for slack in [0, 2] {
+                let a = Matrix.random(table.precision, rows, columns, slack: slack, seed: 1)
+                let out = Matrix(table.precision, rows, columns, slack: 2 * slack)
+                table.kernels.copy(
+                    Int64(rows), Int64(columns), UnsafeRawPointer(a.pointer), Int64(a.stride), out.pointer,
+                    Int64(out.stride))
+                #expect(out.bits == a.bits && out.isIntact)
+                table.kernels.fill(Int64(rows), Int64(columns), 0.25, out.pointer, Int64(out.stride))
+                #expect(out.values.allSatisfy { $0 == 0.25 } && out.isIntact)
+            }
+        }
+    }
+
+    @Test(arguments: Table.all)
+    func vectors(_ table: Table) {
+        for n in awkward {
+            let x = Matrix.random(table.precision, 1, n, seed: 1)
+            let y = Matrix.random(table.precision, 1, n, seed: 2)
+            let old = y.values
+            table.kernels.axpy(Int64(n), 0.375, UnsafeRawPointer(x.pointer), y.pointer)
+            #expect((0..<n).allSatisfy { agree(y[0, $0], old[$0] + 0.375 * x[0, $0], 3 * table.epsilon) })
+            let added = y.values
+            table.kernels.scale(Int64(n), -2, y.pointer)
+            #expect((0..<n).allSatisfy { y[0, $0] == -2 * added[$0] })
+            table.kernels.clamp(Int64(n), -0.5, 0.25, y.pointer)
+            #expect((0..<n).allSatisfy { y[0, $0] == min(max(-2 * added[$0], -0.5), 0.25) })
+            #expect(y.isIntact && x.isIntact)
+        }
+        let special = Matrix(table.precision, 1, 3) { _, j in [.nan, .infinity, -.infinity][j] }
+        table.kernels.clamp(3, -1, 1, special.pointer)
+        #expect(special[0, 0].isNaN && special[0, 1] == 1 && special[0, 2] == -1)
+    }
+
+    @Test(arguments: Table.all)
+    func conversions(_ table: Table) {
+        for n in awkward {
+            for source in Precision.allCases {
+                let x = Matrix.random(source, 1, n, seed: n)
+                let out = Matrix(table.precision, 1, n)
+                if source == .float {
+                    table.kernels.convert_float(Int64(n), x.pointer.assumingMemoryBound(to: Float.self), out.pointer)
+                } else {
+                    table.kernels.convert_double(Int64(n), x.pointer.assumingMemoryBound(to: Double.self), out.pointer)
+                }
+                let expected = x.values.map { table.precision == .float ? Double(Float($0)) : $0 }
+                #expect(out.values == expected && out.isIntact)
+            }
+        }
+    }
+
+    @Test(arguments: Table.all)
+    func adam(_ table: Table) {
+        let o = (rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+        for n in awkward {
+            let (x, m) = (Matrix.random(table.precision, 1, n, seed: 1), Matrix.random(table.precision, 1, n, seed: 2))
+            let v = Matrix(table.precision, 1, n) { _, j in Double(j % 7) * 0.01 }
+            let g = Matrix.random(table.precision, 1, n, seed: 3)
+            var options = mr_adam(
+                learning_rate: o.rate, beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon,
+                correction1: 1 - pow(o.beta1, 3), correction2: 1 - pow(o.beta2, 3))
+            let old = (x: x.values, m: m.values, v: v.values)
+            table.kernels.adam(Int64(n), &options, x.pointer, m.pointer, v.pointer, UnsafeRawPointer(g.pointer))
+            for j in 0..<n {
+                let newM = o.beta1 * old.m[j] + (1 - o.beta1) * g[0, j]
+                let newV = o.beta2 * old.v[j] + (1 - o.beta2) * g[0, j] * g[0, j]
+                let step = o.rate * (newM / options.correction1) / (sqrt(newV / options.correction2) + o.epsilon)
+                #expect(agree(m[0, j], newM, 4 * table.epsilon))
+                #expect(agree(v[0, j], newV, 4 * table.epsilon))
+                #expect(agree(x[0, j], old.x[j] - step, table.epsilon * (4 + 16 * abs(step))))
+            }
+            #expect(x.isIntact && m.isIntact && v.isIntact)
+        }
+    }
+
+    /// No gradient is a gradient of zeros, to the last bit, even where the moments are zero of either sign.
+    @Test(arguments: Table.all)
+    func adamWithoutGradient(_ table: Table) {
+        let n = 53
+        var results: [[UInt64]] = []
+        for isGiven in [false, true] {
+            let x = Matrix.random(table.precision, 1, n, seed: 1)
+            let m = Matrix(table.precision, 1, n) { _, j in j % 5 == 0 ? (j % 2 == 0 ? -0.0 : 0.0) : Double(j - 25) * 1e-30 }
+            let v = Matrix(table.precision, 1, n) { _, j in j % 3 == 0 ? 0 : Double(j) * 1e-38 }
+            let g = Matrix(table.precision, 1, n) { _, _ in 0 }
+            var options = mr_adam(
+                learning_rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, correction1: 0.271, correction2: 0.002997)
+            table.kernels.adam(
+                Int64(n), &options, x.pointer, m.pointer, v.pointer, isGiven ? UnsafeRawPointer(g.pointer) : nil)
+            results.append(x.bits + m.bits + v.bits)
+            withExtendedLifetime(g) {}
+        }
+        #expect(results[0] == results[1])
+    }
+}
