@@ -1,4 +1,5 @@
 public import Kernels
+import Synchronization
 
 /// What a parameter is, before it has memory.
 public struct ParameterSpec: Hashable, Sendable {
@@ -41,22 +42,31 @@ public final class Parameter: @unchecked Sendable {
     public let values: Buffer
     /// The optimizer's buffers, in the order of its `stateNames`, each of the values' shape.
     public let state: [Buffer]
-    /// Per row of a table: the step it is up to date with, or `untouched`. Empty for other parameters.
-    let lastSteps: UnsafeMutableBufferPointer<Int>
+    /// Per row of a table: the step it is up to date with, or one of the marks below. None for other parameters.
+    let lastSteps: UnsafeMutablePointer<Atomic<Int>>
 
     /// Mark of a row that has had no gradient yet: its optimizer state is zero and nothing moves it.
     static let untouched = -1
+    /// Mark of a row that a thread is bringing up to date.
+    static let settling = -2
 
     init(_ spec: ParameterSpec, precision: Precision, stateCount: Int) {
         self.spec = spec
         self.precision = precision
         values = Buffer(count: spec.count, precision)
         state = (0..<stateCount).map { _ in Buffer(count: spec.count, precision) }
-        lastSteps = .allocate(capacity: spec.isTable ? spec.rows : 0)
-        lastSteps.initialize(repeating: Parameter.untouched)
+        let tableRows = spec.isTable ? spec.rows : 0
+        lastSteps = .allocate(capacity: tableRows)
+        for row in 0..<tableRows { (lastSteps + row).initialize(to: Atomic(Parameter.untouched)) }
     }
 
-    deinit { lastSteps.deallocate() }
+    deinit {
+        lastSteps.deinitialize(count: tableRows)
+        lastSteps.deallocate()
+    }
+
+    /// Number of rows that are updated lazily.
+    var tableRows: Int { spec.isTable ? spec.rows : 0 }
 
     /// First value.
     public var pointer: UnsafeMutableRawPointer { values.pointer }

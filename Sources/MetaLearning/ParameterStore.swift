@@ -1,6 +1,7 @@
 import Glibc
 import Graph
 public import Kernels
+import Synchronization
 
 /// The parameters of a model, what the optimizer remembers about them, and the number of outer steps taken.
 ///
@@ -59,10 +60,14 @@ public final class ParameterStore: @unchecked Sendable {
     public func resume(at steps: Int) throws {
         guard steps >= 0 else { throw MetarecError.value("steps: \(steps), wanted at least 0") }
         self.steps = steps
-        for parameter in parameters { parameter.lastSteps.update(repeating: steps) }
+        for parameter in parameters {
+            for row in 0..<parameter.tableRows { parameter.lastSteps[row].store(steps, ordering: .relaxed) }
+        }
     }
 
     /// Brings rows of a table up to the present step. Repeated rows are fine, negative ones are left out.
+    ///
+    /// Several threads may settle rows at once, the same rows too: the first to come does the work, the others wait.
     public func settle(_ rows: UnsafePointer<Int32>, count: Int, of table: Parameter) {
         for i in 0..<count where rows[i] >= 0 { settle(Int(rows[i]), of: table, through: steps) }
     }
@@ -75,10 +80,20 @@ public final class ParameterStore: @unchecked Sendable {
     }
 
     private func settle(_ row: Int, of table: Parameter, through step: Int) {
-        let last = table.lastSteps[row]
-        guard last != Parameter.untouched, last < step else { return }
-        optimizer.catchUp(table, table.elements(ofRow: row), missed: last + 1...step)
-        table.lastSteps[row] = step
+        var last = table.lastSteps[row].load(ordering: .acquiring)
+        while last != Parameter.untouched, last < step {
+            guard last != Parameter.settling else {
+                last = table.lastSteps[row].load(ordering: .acquiring)
+                continue
+            }
+            let mine: Bool
+            (mine, last) = table.lastSteps[row].compareExchange(
+                expected: last, desired: Parameter.settling, ordering: .acquiring)
+            guard mine else { continue }
+            optimizer.catchUp(table, table.elements(ofRow: row), missed: last + 1...step)
+            table.lastSteps[row].store(step, ordering: .releasing)
+            return
+        }
     }
 
     /// One outer step: `gradients` has one entry per parameter, in their order.
@@ -121,9 +136,9 @@ public final class ParameterStore: @unchecked Sendable {
     }
 
     private func update(_ parameter: Parameter, _ gradient: UnsafeRawPointer, _ step: Int) {
-        for row in parameter.lastSteps.indices {
+        for row in 0..<parameter.tableRows {
             settle(row, of: parameter, through: step - 1)
-            parameter.lastSteps[row] = step
+            parameter.lastSteps[row].store(step, ordering: .relaxed)
         }
         optimizer.update(parameter, 0..<parameter.spec.count, gradient: gradient, step: step)
     }
@@ -135,7 +150,7 @@ public final class ParameterStore: @unchecked Sendable {
             settle(row, of: table, through: step - 1)
             optimizer.update(
                 table, table.elements(ofRow: row), gradient: gradient.values + i * stride, step: step)
-            table.lastSteps[row] = step
+            table.lastSteps[row].store(step, ordering: .relaxed)
         }
     }
 }

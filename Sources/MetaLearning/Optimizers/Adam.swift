@@ -11,7 +11,7 @@ import Kernels
 /// An element with momentum moves without a gradient too. Rows of a table get those moves when they are next looked
 /// at (`catchUp`), each with the corrections and the rate of its own step: the bits are those of the dense update.
 public struct Adam: Optimizer {
-    /// η.
+    /// η, the largest rate of any step.
     public let learningRate: Double
     /// Decay of the mean m.
     public let beta1: Double
@@ -54,15 +54,14 @@ public struct Adam: Optimizer {
         apply(parameter, elements, gradient: gradient, step: step)
     }
 
-    /// The three equations with g = 0, once for each missed step.
-    public func catchUp(_ parameter: Parameter, _ elements: Range<Int>, missed: ClosedRange<Int>) {
-        for step in missed { apply(parameter, elements, gradient: nil, step: step) }
-    }
+    /// 1 − β₁ᵗ.
+    func correction1(at step: Int) -> Double { 1 - powers1[step] }
 
-    private func apply(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer?, step: Int) {
+    /// One step; without a gradient, g = 0.
+    func apply(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer?, step: Int) {
         var options = mr_adam(
             learning_rate: learningRate(at: step), beta1: beta1, beta2: beta2, epsilon: epsilon,
-            correction1: 1 - powers1[step], correction2: 1 - powers2[step])
+            correction1: correction1(at: step), correction2: 1 - powers2[step])
         let first = elements.lowerBound
         parameter.precision.kernels.pointee.adam(
             Int64(elements.count), &options, parameter.address(of: first, in: parameter.values),

@@ -1,0 +1,45 @@
+import MetaLearning
+import Testing
+
+@Suite struct RowSetTests {
+    /// Numbers of first appearance, by a dictionary.
+    private func expected(_ ids: [Int32]) -> (numbers: [Int32], rows: [Int32]) {
+        var seen: [Int32: Int32] = [:]
+        var rows: [Int32] = []
+        let numbers = ids.map { id -> Int32 in
+            guard id >= 0 else { return id }
+            if let number = seen[id] { return number }
+            seen[id] = Int32(rows.count)
+            rows.append(id)
+            return Int32(rows.count - 1)
+        }
+        return (numbers, rows)
+    }
+
+    @Test(arguments: [1, 2, 3, 50, 1000, Int(Int32.max)])
+    func numbersByFirstAppearance(bound: Int) {
+        var set = RowSet()
+        var generator = SeededGenerator(UInt64(bound))
+        for round in 0..<200 {
+            let ids = (0..<generator.index(below: 1 + 5 * round)).map { _ in
+                Int32(generator.index(below: bound)) - (generator.index(below: 8) == 0 ? Int32(bound) : 0)
+            }.map { max($0, -1) }
+            let (numbers, rows) = expected(ids)
+            set.removeAll()
+            var first = Array(ids.prefix(ids.count / 3))
+            var second = Array(ids.dropFirst(ids.count / 3))
+            set.number(&first, count: first.count)
+            set.number(&second, count: second.count)
+            #expect(first + second == numbers)
+            #expect(Array(UnsafeBufferPointer(start: set.rows, count: set.count)) == rows)
+        }
+    }
+
+    @Test func rowsThatShareASlotStayApart() {
+        // Multiples of 2^26 agree in all the low bits that a careless hash would look at.
+        var ids = (0..<31).map { Int32($0) << 26 } + (0..<31).map { Int32($0) << 26 }
+        var set = RowSet()
+        set.number(&ids, count: ids.count)
+        #expect(ids == (0..<31).map { Int32($0) } + (0..<31).map { Int32($0) })
+    }
+}
