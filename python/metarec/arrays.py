@@ -9,7 +9,7 @@ from metarec.errors import InvalidIndexError, InvalidTypeError, InvalidValueErro
 
 
 def borrowed(value: Any, name: str, *dtypes: DTypeLike, ndim: int = 1) -> NDArray[Any]:
-    """Return `value` itself if kernels can read it in place; raise what is wrong with it otherwise."""
+    """Return `value` itself if kernels can read it in place; else raise what is wrong with it."""
     wanted = f"a C-contiguous {' or '.join(np.dtype(d).name for d in dtypes)} array"
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         raise InvalidTypeError(f"{name}: expected {wanted}, got {type(value).__name__}")

@@ -22,16 +22,17 @@ from metarec.frames import (
     require_ids,
 )
 from metarec.tasks import TaskSet
-from metarec.vocabulary import Vocabulary, as_values, find_nulls
+from metarec.vocabulary import Vocabulary
 
 
 class Dataset:
-    """Ratings of items by users, made by `from_arrays`, `from_frames` or a loader of `metarec.datasets`.
+    """Ratings of items by users, made by `from_arrays`, `from_frames` or `metarec.datasets`.
 
-    Users and items are numbered ("codes"); the ids of your data, of any hashable type, are kept and given
-    back. Rows keep their order, and a user's second rating of an item stays a row of its own. Without any
-    item feature the item's id becomes the categorical field ``"item"``, so that there is something to
-    learn from; a user's id never becomes a field, for a new user has none that was trained.
+    Users and items are numbered ("codes"); the ids of your data, of any hashable type, are kept and
+    given back. Rows keep their order, and a user's second rating of an item stays a row of its own.
+    Without any item feature the item's id becomes the categorical field ``"item"``, so that there
+    is something to learn from; a user's id never becomes a field, for a new user has none that was
+    trained.
 
     Attributes
     ----------
@@ -49,8 +50,7 @@ class Dataset:
 
     Examples
     --------
-    >>> data = Dataset.from_frames({"user": ["ann", "ann", "bob"], "item": [6, 858, 6], "rating": [5, 4, 3]})
-    >>> data
+    >>> Dataset.from_arrays(user=["ann", "ann", "bob"], item=[6, 858, 6], rating=[5, 4, 3])
     Dataset(3 ratings from 3 to 5, 2 users, 2 items; items: item categorical 2)
     """
 
@@ -96,7 +96,8 @@ class Dataset:
         rating : numbers [n]
         timestamp : integers or datetime64 [n], optional
         items, users : FeatureTable, optional
-            Row r describes the id ``item_ids[r]`` (``user_ids[r]``); without those, the id r itself.
+            Row r describes the id ``item_ids[r]`` (``user_ids[r]``); without those, the id r
+            itself.
 
         Examples
         --------
@@ -126,12 +127,12 @@ class Dataset:
         timestamp: str | None = None,
         fields: Mapping[str, str | None] | None = None,
     ) -> "Dataset":
-        """Return a data set of frames: pandas, polars, pyarrow, others that narwhals knows, or dicts of arrays.
+        """Return a data set of frames: pandas, polars, pyarrow and the like, or dicts of arrays.
 
         Columns of `users` and `items` become fields by their type: integers, booleans and strings
-        categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing values
-        are unknown (−1), left out of a bag, zero in a vector, as are all features of users and items that
-        occur in `ratings` alone.
+        categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing
+        values are unknown (−1), left out of a bag, zero in a vector, as are all features of users
+        and items that occur in `ratings` alone.
 
         Parameters
         ----------
@@ -140,20 +141,20 @@ class Dataset:
         users, items : frame, optional
             One row per id, which is in a column of the same name as in `ratings`.
         fields : mapping, optional
-            Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above; None
-            leaves a column out of the features.
+            Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above;
+            None leaves a column out of the features.
 
         Raises
         ------
         InvalidValueError
-            A column is not there, an id or rating is missing, or an id has two rows in `users` or `items`.
+            A column is not there, an id or rating is missing, or an id has two rows in `users` or
+            `items`.
 
         Examples
         --------
         >>> movies = {"item": [6, 858], "genre": ["Action|Crime", "Drama"], "title": ["Heat", "x"]}
-        >>> data = Dataset.from_frames({"user": [1, 1], "item": [6, 858], "rating": [4, 5]}, items=movies,
-        ...                            fields={"title": None})
-        >>> data.items
+        >>> ratings = {"user": [1, 1], "item": [6, 858], "rating": [4, 5]}
+        >>> Dataset.from_frames(ratings, items=movies, fields={"title": None}).items
         FeatureTable(2 rows; genre: bag 3)
         """
         kinds = dict(fields or {})
@@ -241,7 +242,7 @@ class Dataset:
         return len(self._items.ids)
 
     def view(self, rows: NDArray[Any]) -> "Dataset":
-        """Return some of the ratings, by a mask or by row numbers; users, items and their codes are shared."""
+        """Return some of the ratings, by mask or row numbers; users, items and codes are shared."""
         index = np.asarray(rows)
         if index.dtype == np.bool_:
             if index.shape != self.rating.shape:
@@ -319,13 +320,13 @@ class Dataset:
         return self._users.ids.decode(np.asarray(codes), "codes")
 
     def user_features(self, user: Mapping[str, Any] | Hashable = None) -> FeatureTable | None:
-        """Return one user's features as a table of one row; None where the data has no user features.
+        """Return one user's features as a table of one row; None where no user has any.
 
         Parameters
         ----------
         user : mapping, id or None
-            Raw values by field, such as ``{"age": 25}``: fields left out, missing values and values never
-            seen are unknown. Or the id of a user of the data. None: nothing is known.
+            Raw values by field, such as ``{"age": 25}``: fields left out, missing values and values
+            never seen are unknown. Or the id of a user of the data. None: nothing is known.
 
         Raises
         ------
@@ -336,16 +337,16 @@ class Dataset:
             return self._users.encode(user or {}, "user")
         code = self._users.ids.encode([user], "user")
         if code[0] < 0:
+            known = [] if self.users is None else list(self.users.fields)
             raise InvalidValueError(
-                f"user: no user {user!r} in the data; give features, such as "
-                f"user={{{', '.join(f'{name!r}: ...' for name in (self.users.fields if self.users else {}))}}}"
+                f"user: no user {user!r} in the data; give a dict of features, among {known}"
             )
-        return self.users.take(code) if self.users else None
+        return None if self.users is None else self.users.take(code)
 
     # Saving the mapping
 
     def schema_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and a JSON-able dict from which `from_state` makes the mapping of raw values again.
+        """Return arrays and a JSON-able dict from which `from_state` makes the mapping again.
 
         They hold the items and the users' fields and values, but no rating and no user.
 
@@ -361,7 +362,7 @@ class Dataset:
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> "Dataset":
-        """Return a data set without ratings and users, with the items and mapping of `schema_state`."""
+        """Return a data set with the items and mapping of `schema_state`, without ratings."""
         low, high = state["scale"]
         return cls(
             np.empty(0, np.int32),
@@ -380,7 +381,7 @@ class Dataset:
 
     def _parts(self) -> list[tuple[str, str, str]]:
         def fields(table: FeatureTable | None) -> str:
-            shown = table.fields.items() if table else ()
+            shown = () if table is None else table.fields.items()
             return ", ".join(f"{name} {f.kind} {f.size:,}" for name, f in shown)
 
         low, high = self.scale
@@ -394,7 +395,8 @@ class Dataset:
     def __repr__(self) -> str:
         ratings, users, items = self._parts()
         features = "".join(f"; {noun}: {text}" for noun, _, text in (users, items) if text)
-        return f"Dataset({ratings[1]} ratings {ratings[2]}, {users[1]} users, {items[1]} items{features})"
+        counts = f"{ratings[1]} ratings {ratings[2]}, {users[1]} users, {items[1]} items"
+        return f"Dataset({counts}{features})"
 
     def _repr_html_(self) -> str:
         return html_table("Dataset", ("", "number", ""), self._parts())

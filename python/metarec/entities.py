@@ -57,13 +57,13 @@ class Entities:
         return cls(noun, ids, FeatureTable(fields) if fields else None, values, raw)
 
     def covering(self, others: NDArray[Any]) -> "Entities":
-        """Return these and, behind them with unknown features, those of `others` that are not among them."""
+        """Return these and, with unknown features behind them, those of `others` not among them."""
         missing = others[self.ids.encode(others) < 0]
         if not len(missing):
             return self
         new = Vocabulary.of(missing, self.noun)[0].values
         rows = np.concatenate([np.arange(len(self.ids)), np.full(len(new), -1)])
-        features = self.features.take(rows) if self.features else None
+        features = None if self.features is None else self.features.take(rows)
         ids = self.ids.extended(new)
         columns = {
             name: ids.values if column is self.ids.values else _padded(column, len(new))
@@ -85,8 +85,8 @@ class Entities:
         )
 
     def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
-        """Return a table of one row from raw values; fields left out and values never seen are unknown."""
-        known = list(self.features.fields) if self.features else []
+        """Return a table of one row from raw values; what is left out or never seen is unknown."""
+        known = [] if self.features is None else list(self.features.fields)
         for key in raw:
             if key not in known:
                 raise InvalidValueError(f"{name}: no field {key!r}; the fields are {known}")
@@ -120,15 +120,15 @@ class Entities:
 
     def _codes(self, key: str, values: Any, size: int, name: str) -> NDArray[np.int32]:
         # Without raw values (a table of the user's own) the numbers stand for themselves.
-        vocabulary = self.values.get(key) or Vocabulary(np.arange(size))
+        vocabulary = self.values.get(key, Vocabulary(np.arange(size)))
         return vocabulary.encode(values, name)
 
     def state(self, with_rows: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and JSON from which `from_state` makes the same; without rows: the mapping alone."""
+        """Return arrays and JSON for `from_state`; without rows: the mapping of values alone."""
         kept = self if with_rows else self._without_rows()
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays, ids = kept.ids.state(f"{self.noun}.ids")
         fields: list[dict[str, Any]] = []
-        for name, field in (kept.features.fields if kept.features else {}).items():
+        for name, field in ({} if kept.features is None else kept.features.fields).items():
             prefix = f"{self.noun}.{name}"
             entry: dict[str, Any] = {"name": name, "kind": field.kind, "size": field.size}
             if isinstance(field, Dense):
@@ -137,18 +137,20 @@ class Entities:
                 arrays[f"{prefix}.ids"] = field.ids
             if isinstance(field, Bag):
                 arrays[f"{prefix}.offsets"] = field.offsets
-            if name in self.values:
+            if self.values.get(name) is self.ids:
+                entry["values"] = "ids"
+            elif name in self.values:
                 more, entry["values"] = self.values[name].state(f"{prefix}.values")
                 arrays |= more
             fields.append(entry)
-        more, ids = kept.ids.state(f"{self.noun}.ids")
-        return arrays | more, {"ids": ids, "fields": fields}
+        return arrays, {"ids": ids, "fields": fields}
 
     @classmethod
     def from_state(
         cls, noun: str, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]
     ) -> "Entities":
         """Return what `state` wrote."""
+        ids = Vocabulary.from_state(arrays, f"{noun}.ids", state["ids"])
         fields: dict[str, Field] = {}
         values: dict[str, Vocabulary] = {}
         for entry in state["fields"]:
@@ -159,13 +161,14 @@ class Entities:
                 fields[name] = Bag(arrays[f"{prefix}.ids"], arrays[f"{prefix}.offsets"], size)
             else:
                 fields[name] = Categorical(arrays[f"{prefix}.ids"], size)
-            if "values" in entry:
+            if entry.get("values") == "ids":
+                values[name] = ids
+            elif "values" in entry:
                 values[name] = Vocabulary.from_state(arrays, f"{prefix}.values", entry["values"])
-        ids = Vocabulary.from_state(arrays, f"{noun}.ids", state["ids"])
         return cls(noun, ids, FeatureTable(fields) if fields else None, values)
 
     def _without_rows(self) -> "Entities":
-        features = self.features.take([]) if self.features else None
+        features = None if self.features is None else self.features.take([])
         return Entities(self.noun, Vocabulary([]), features, self.values)
 
 

@@ -15,8 +15,8 @@ class Episodes:
     Parameters
     ----------
     support, query : int or (low, high)
-        Number of rows, drawn uniformly in low ... high; a user with fewer rows gives what there is, with
-        at least one row left for the query.
+        Number of rows, drawn uniformly in low ... high; a user with fewer rows gives what there is,
+        with at least one row left for the query.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class Categorical:
 
 @dataclass(frozen=True, eq=False)
 class Bag:
-    """Several values of `size` a row (genres, actors); their embeddings are averaged, an empty bag is zero.
+    """Several values of `size` a row, such as genres: their mean embedding, zero for an empty bag.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class Dense:
     @property
     def size(self) -> int:
         """Number of columns d."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     def _check(self, name: str) -> None:
         borrowed(self.vectors, f"{name}.vectors", np.float32, np.float64, ndim=2)
@@ -168,10 +168,10 @@ Field = Categorical | Bag | Dense
 
 
 class FeatureTable:
-    """The features of all users or of all items, one row each, stored once and looked up by row number.
+    """The features of all users or of all items, one row each, looked up by row number.
 
-    Fields enter a network in the order given. Arrays are borrowed, never copied or converted: changing
-    them changes the table.
+    Fields enter a network in the order given. Arrays are borrowed, never copied or converted:
+    changing them changes the table.
 
     Parameters
     ----------
@@ -185,7 +185,8 @@ class FeatureTable:
     InvalidIndexError
         A value number is below −1 or not below its field's size.
     InvalidValueError
-        No field, different numbers of rows, offsets that fall or overrun, a vector that is not finite.
+        No field, different numbers of rows, offsets that fall or overrun, a vector that is not
+        finite.
 
     Examples
     --------
@@ -247,9 +248,6 @@ class FeatureTable:
 
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]
-
-    def __len__(self) -> int:
-        return self.rows
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_fields": self._fields, "_handle": None}

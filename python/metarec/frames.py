@@ -20,7 +20,7 @@ KINDS = ("categorical", "bag", "dense", None)
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column as NumPy sees it: numbers, vectors [rows, d], or objects; and where it has no value."""
+    """A column as NumPy sees it: numbers, vectors [rows, d] or objects, and where it has none."""
 
     values: NDArray[Any]
     null: NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Column:
 
 
 def read_columns(frame: Any, name: str) -> dict[str, Column]:
-    """Return the columns of a pandas, polars, pyarrow or other frame narwhals knows, or of a dict of arrays."""
+    """Return the columns of a frame that narwhals knows, or of a dict of arrays."""
     if isinstance(frame, Mapping):
         columns = {key: _column(values, f"{name}[{key!r}]") for key, values in frame.items()}
         lengths = {key: len(column.values) for key, column in columns.items()}
@@ -107,7 +107,7 @@ def infer_kind(column: Column, name: str) -> str | None:
     first = known[0]
     if isinstance(first, str):
         # Joining looks for the separator in all strings at once.
-        return "bag" if "|" in "".join(v for v in known if isinstance(v, str)) else "categorical"
+        return "bag" if "|" in "".join(map(str, known)) else "categorical"
     if isinstance(first, (list, tuple, set, frozenset, np.ndarray)):
         inner = next((value for bag in known for value in bag if value is not None), None)
         return "dense" if isinstance(inner, (float, np.floating)) else "bag"
@@ -120,7 +120,7 @@ def infer_kind(column: Column, name: str) -> str | None:
 
 
 def split_bags(values: NDArray[Any]) -> list[Any]:
-    """Return each row's values as a list: `a|b` strings are split, lists are as they are, None is empty."""
+    """Return each row's values as a list: of `a|b` strings, of lists, nothing of None."""
     listed = values.tolist() if values.dtype == object else values.reshape(-1, 1).tolist()
     kinds = set(map(type, listed)) - {type(None)}
     if kinds == {str}:
@@ -159,14 +159,14 @@ def _dense(column: Column, name: str) -> Dense:
         try:
             rows = np.asarray(values[known].tolist(), np.float32)
         except (TypeError, ValueError) as error:
-            raise InvalidValueError(f"{name}: expected numbers or vectors of one length; {error}")
+            raise InvalidValueError(
+                f"{name}: expected numbers or vectors of one length; {error}"
+            ) from None
     else:
         rows = values[known] if column.null.any() else values
         if rows.dtype not in (np.float32, np.float64):
             rows = rows.astype(np.float32)
-    rows = np.ascontiguousarray(
-        rows.reshape(len(rows), -1 if rows.size else (rows.shape[1:] or (1,))[0])
-    )
+    rows = np.ascontiguousarray(rows[:, None] if rows.ndim == 1 else rows)
     if not column.null.any():
         return Dense(rows)
     vectors = np.zeros((len(known), rows.shape[1]), rows.dtype)
@@ -206,7 +206,7 @@ def _series(series: "nw.Series[Any]", name: str) -> Column:
         if values.ndim == 2:
             values = np.fromiter(values, object, len(values))
     elif kind.is_integer() or isinstance(kind, nw.Boolean):
-        filled = series.fill_null(kind.is_integer() and 0) if null.any() else series
+        filled = series.fill_null(0 if kind.is_integer() else False) if null.any() else series
         return Column(filled.to_numpy(), null)
     elif kind.is_numeric():
         values = (series.cast(nw.Float64) if kind.is_decimal() else series).to_numpy()

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class TaskSet:
-    """Tasks over tables of items and users; task t owns rows ``offsets[t]:offsets[t + 1]``, its support first.
+    """Ragged tasks over tables of items and users, one user each.
 
-    Arrays are borrowed, never copied or converted.
+    Task t owns rows ``offsets[t]:offsets[t + 1]``, its support first. Arrays are borrowed, never
+    copied or converted.
 
     Parameters
     ----------
@@ -90,7 +91,9 @@ class TaskSet:
         check_index(item_index, items.rows, "item_index")
         check_finite(targets, "targets")
         if (user_index is None) != (users is None):
-            given, missing = ("users", "user_index") if users else ("user_index", "users")
+            given, missing = (
+                ("users", "user_index") if user_index is None else ("user_index", "users")
+            )
             raise InvalidValueError(f"{missing}: expected together with {given}, got None")
         if user_index is not None and users is not None:
             borrowed(user_index, "user_index", np.int32)
@@ -115,7 +118,7 @@ class TaskSet:
         view.__dict__.update(self.__dict__)
         index = index.astype(np.int64)
         view.task_ids = index if self.task_ids is None else self.task_ids[index]
-        view._whole, view._handle = self._whole or self, None
+        view._whole, view._handle = self if self._whole is None else self._whole, None
         return view
 
     @property
@@ -134,7 +137,7 @@ class TaskSet:
                     self.targets,
                     self.user_index,
                     self.items.native,
-                    self.users.native if self.users else None,
+                    None if self.users is None else self.users.native,
                 )
         return self._handle
 
@@ -149,17 +152,17 @@ class TaskSet:
         return int(self._query_counts().sum())
 
     def support(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the support rows' places in `item_index` and `targets`, and each task's offsets among them."""
+        """Return the support rows' places in `targets`, and each task's offsets among them."""
         counts = self._support_counts()
         return ragged_range(self._starts(), counts), offsets_of(counts)
 
     def query(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the query rows' places in `item_index` and `targets`, and each task's offsets among them."""
+        """Return the query rows' places in `targets`, and each task's offsets among them."""
         counts = self._query_counts()
         return ragged_range(self._starts() + self._support_counts(), counts), offsets_of(counts)
 
     def query_targets(self) -> tuple["Floats", NDArray[np.int64]]:
-        """Return the targets of all query rows, tasks in order, and each task's offsets among them."""
+        """Return the targets of all query rows, in order, and each task's offsets among them."""
         rows, offsets = self.query()
         return self.targets[rows], offsets
 

@@ -1,7 +1,7 @@
 """Raw values, such as ids as they are in your data, and their numbers."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,20 @@ from metarec.errors import InvalidTypeError, InvalidValueError
 
 
 def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
-    """Return hashable values as int64 where all are whole numbers, else as objects, one-dimensional.
+    """Return hashable values as int64 [n] where all are whole numbers, else as objects [n].
 
-    NumPy's own conversion would make a string of the 1 in ``[1, "a"]`` and a matrix of a list of tuples.
+    NumPy's own conversion would make a string of the 1 in ``[1, "a"]`` and a matrix of a list of
+    tuples.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         if values.ndim != 1:
             raise InvalidValueError(f"{name}: expected one dimension, got shape {values.shape}")
         if values.dtype.kind in "iub" and values.dtype != np.uint64:
             return values.astype(np.int64, copy=False)
-        if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
-            if np.abs(values).max(initial=0) < 2**53:
-                return values.astype(np.int64)
+        if values.dtype.kind == "f" and np.abs(values).max(initial=0) < 2**53:
+            whole = values.astype(np.int64)
+            if np.array_equal(whole, values):
+                return whole
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise InvalidTypeError(f"{name}: expected a sequence, got {type(values).__name__}")
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
@@ -38,15 +40,16 @@ def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
 def find_nulls(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where values are None or not a number."""
     if values.dtype.kind in "fmM":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values), np.bool_)
     if values.dtype.kind != "O":
         return np.zeros(len(values), np.bool_)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.equal(values, None) | np.not_equal(values, values), np.bool_)
+        absent = np.equal(values, np.array(None)) | np.not_equal(values, values)
+    return np.asarray(absent, np.bool_)
 
 
 class Vocabulary:
-    """A list of distinct values, each known by its place: raw ids or feature values, of any hashable type."""
+    """Distinct raw ids or feature values of any hashable type, each known by its place."""
 
     def __init__(self, values: Iterable[Any], name: str = "values") -> None:
         self.values = as_values(values, name)
@@ -55,7 +58,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, values: Iterable[Any], name: str) -> tuple["Vocabulary", NDArray[np.int32]]:
-        """Return the distinct values (numbers ascending, others as they first occur) and everyone's place."""
+        """Return the distinct values, integers ascending, others by first use, and each's place."""
         given = as_values(values, name)
         if given.dtype == np.int64:
             distinct, codes = np.unique(given, return_inverse=True)
@@ -87,7 +90,7 @@ class Vocabulary:
             raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
 
     def decode(self, codes: Sequence[int] | NDArray[Any], name: str = "codes") -> NDArray[Any]:
-        """Return the values at the given places: int64 where all are whole numbers, else objects."""
+        """Return the values at the given places, int64 or objects."""
         index = np.asarray(codes, np.int64)
         check_index(index.reshape(-1), len(self), name, low=0)
         return self.values[index]
@@ -116,22 +119,21 @@ class Vocabulary:
             return {f"{name}.values": self.values}, "int"
         others = {type(v).__name__ for v in self.values.tolist() if not isinstance(v, str)}
         if others:
-            raise InvalidTypeError(
-                f"{name}: expected all int or all str values to save, got {', '.join(sorted(others))}"
-            )
+            got = ", ".join(sorted(others))
+            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
         encoded = [value.encode("utf-8", "surrogatepass") for value in self.values.tolist()]
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         utf8 = np.array(bytearray(b"".join(encoded)), np.uint8)
         return {f"{name}.utf8": utf8, f"{name}.offsets": offsets_of(lengths)}, "str"
 
     @classmethod
-    def from_state(cls, arrays: dict[str, NDArray[Any]], name: str, kind: str) -> "Vocabulary":
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], name: str, kind: str) -> "Vocabulary":
         """Return what `state` wrote."""
         if kind == "int":
             return cls(arrays[f"{name}.values"])
         utf8, offsets = arrays[f"{name}.utf8"].tobytes(), arrays[f"{name}.offsets"].tolist()
-        pairs = zip(offsets[:-1], offsets[1:], strict=True)
-        return cls([utf8[a:b].decode("utf-8", "surrogatepass") for a, b in pairs])
+        spans = pairwise(offsets)
+        return cls([utf8[a:b].decode("utf-8", "surrogatepass") for a, b in spans])
 
     def __len__(self) -> int:
         return len(self.values)

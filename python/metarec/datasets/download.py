@@ -1,4 +1,4 @@
-"""Fetching archives: resumed where they stopped, checked against the publisher's checksum, never half there."""
+"""Fetching archives: resumed where they stopped, checked by their checksum, never half there."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ CHUNK = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Return where archives are unpacked: ``$XDG_CACHE_HOME/metarec``, by default ``~/.cache/metarec``."""
+    """Return where archives are unpacked: ``$XDG_CACHE_HOME/metarec`` or ``~/.cache/metarec``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metarec"
 
 
@@ -31,8 +32,8 @@ def fetch_archive(url: str, name: str, cache: Path | None = None) -> Path:
     Raises
     ------
     DownloadError
-        The network or the server fails, or the archive does not match. What was received is kept and the
-        next call continues there, unless it was wrong.
+        The network or the server fails, or the archive does not match. What was received is kept
+        and the next call continues there, unless it was wrong.
     """
     cache = cache_folder() if cache is None else cache
     folder = cache / name
@@ -55,7 +56,7 @@ def _published_checksum(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             text = response.read(4096).decode("ascii", "replace")
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise _failed(url, error) from error
     match = re.search(r"\b[0-9a-fA-F]{32}\b", text)
     if match is None:
@@ -83,7 +84,7 @@ def _receive(url: str, part: Path) -> None:
             ):  # Nothing is missing, or the part is of another file: the checksum tells.
                 return
             raise _failed(url, refused) from refused
-        except OSError as failed:
+        except (OSError, HTTPException) as failed:
             error = failed
         if attempt == ATTEMPTS - 1:
             raise _failed(url, error) from error

@@ -1,7 +1,7 @@
 """The MovieLens data sets of GroupLens, from their official files.
 
-Harper, Konstan: The MovieLens Datasets: History and Context, ACM TiiS 5(4), 2015. GroupLens asks that its
-conditions of use, in each archive's README, be read; the data may not be passed on.
+Harper, Konstan: The MovieLens Datasets: History and Context, ACM TiiS 5(4), 2015. GroupLens asks
+that its conditions of use, in each archive's README, be read; the data may not be passed on.
 """
 
 import csv
@@ -26,14 +26,15 @@ def movielens_1m(folder: str | Path | None = None) -> Dataset:
     """Return MovieLens-1M: 1,000,209 ratings of 1 to 5 stars by 6,040 users.
 
     Users have gender, age (group), occupation and zipcode (five digits). With MeLU's
-    ``movies_extrainfos.dat`` in the folder, items have rate (the MPAA rating), genre, director and actor, else
-    genre alone; `item_columns` has also title and year.
+    ``movies_extrainfos.dat`` in the folder, items have rate (the MPAA rating), genre, director and
+    actor, else genre alone; `item_columns` has also title and year.
 
     Parameters
     ----------
     folder : path, optional
-        Where ``ratings.dat`` is; else the folder ``ml-1m`` in the environment variable ``METAREC_DATA``; else
-        it is fetched from GroupLens into the cache, with its published checksum.
+        Where ``ratings.dat`` is; else the folder ``ml-1m`` in the environment variable
+        ``METAREC_DATA``; else it is fetched from GroupLens into the cache, with its published
+        checksum.
 
     Raises
     ------
@@ -60,8 +61,8 @@ def movielens_1m(folder: str | Path | None = None) -> Dataset:
 def movielens_100k(folder: str | Path | None = None) -> Dataset:
     """Return MovieLens-100K: 100,000 ratings of 1 to 5 stars by 943 users, with timestamps.
 
-    Users have age, gender, occupation and zipcode, items genre; `item_columns` has also title and year.
-    `folder` as for `movielens_1m`, of ``u.data`` and ``ml-100k``.
+    Users have age, gender, occupation and zipcode, items genre; `item_columns` has also title and
+    year. `folder` as for `movielens_1m`, of ``u.data`` and ``ml-100k``.
     """
     place = _place(folder, "ml-100k")
     people = _lines(place / "u.user", "|", 5)
@@ -81,7 +82,7 @@ def movielens_100k(folder: str | Path | None = None) -> Dataset:
 
 
 def movielens_latest_small(folder: str | Path | None = None) -> Dataset:
-    """Return MovieLens latest-small: 100,836 ratings of 0.5 to 5 stars by 610 users, with timestamps.
+    """Return MovieLens latest-small: 100,836 ratings of 0.5 to 5 stars by 610 users, with times.
 
     Items have genre, users nothing; `item_columns` has also title and year. `folder` as for
     `movielens_1m`, of ``ratings.csv`` and ``ml-latest-small``.
@@ -131,7 +132,7 @@ def _ratings(path: Path, separator: str, header: int = 0) -> dict[str, NDArray[A
 
 
 def _movies(rows: list[list[str]]) -> dict[str, Any]:
-    """Id, title with the year in parentheses, genres separated by bars."""
+    """Read id, title with the year in parentheses, and genres separated by bars."""
     return {
         "item": [int(row[0]) for row in rows],
         "genre": ["" if row[2] == "(no genres listed)" else row[2] for row in rows],
@@ -141,12 +142,12 @@ def _movies(rows: list[list[str]]) -> dict[str, Any]:
 
 
 def _extra_movies(path: Path) -> dict[str, Any]:
-    """MeLU's file: id, title, year, rate, released, genres, directors, writers, actors, plot, poster."""
+    """Read MeLU's id, title, year, rate, date, genres, directors, writers, actors, plot, poster."""
     rows = _lines(path, "::", 11, "utf-8")
 
     def names(text: str) -> list[str]:
         # A role, as in "Jane Doe (co-director)", is not part of the name.
-        listed = (re.sub(r"\([^()]*\)", "", name) for name in text.split(", "))
+        listed = (re.sub(r"\([^()]*\)", "", name).strip() for name in text.split(", "))
         return [name for name in listed if name not in ("N/A", "nan", "")]
 
     return {
@@ -165,7 +166,7 @@ def _title(text: str) -> str:
 
 
 def _years(texts: Iterable[str]) -> NDArray[Any]:
-    """The last four-digit number in each text, a column of integers unless some have none."""
+    """Return the last four-digit number of each text, as integers unless some have none."""
     found = [re.findall(r"(?<!\d)\d{4}(?!\d)", text) for text in texts]
     years = np.array([float(numbers[-1]) if numbers else np.nan for numbers in found])
     return years if np.isnan(years).any() else years.astype(np.int64)

@@ -17,9 +17,9 @@ YEAR = 365 * 24 * 3600
 class Truth:
     """What the ratings of `synthetic` were drawn from.
 
-    User u likes item i by ``like = base + a[u] + b[i] + p[u] · q[i]``; the star is drawn by the ordered logistic
-    model ``P(star >= k) = 1 / (1 + exp(-(like - (k - 0.5)) / noise))``, k = 2 ... 5. Nothing that predicts
-    single ratings can have an expected squared error below `variance`.
+    User u likes item i by ``like = base + a[u] + b[i] + p[u] · q[i]``; the star is drawn by the
+    ordered logistic model ``P(star >= k) = 1 / (1 + exp(-(like - (k - 0.5)) / noise))``, k = 2 ...
+    5. Nothing that predicts single ratings can have an expected squared error below `variance`.
     """
 
     base: float
@@ -45,7 +45,7 @@ class Truth:
         return self.probabilities(user, item) @ STARS
 
     def variance(self, user: NDArray[np.integer], item: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the variance of the rating of pairs of codes: the root of its mean is the best possible RMSE."""
+        """Return the variance of their ratings: the root of its mean is the best possible RMSE."""
         return self.probabilities(user, item) @ STARS**2 - self.expected(user, item) ** 2
 
 
@@ -54,11 +54,11 @@ def synthetic(
 ) -> Dataset:
     """Return ratings with the statistics of a real data set, of which the truth is known.
 
-    A few users rate very much and a few items are rated very often; people rate what they like, so that stars
-    are skewed upwards. Tastes and qualities follow from the features in part, the rest is each one's own. Items
-    have audience (categorical), genre (bag), studio (categorical) and content (dense, 8), and in
-    `item_columns` also year and title; users have age, job (categorical) and hobby (bag). A twentieth of the
-    categorical values is unknown.
+    A few users rate very much and a few items are rated very often; people rate what they like, so
+    that stars are skewed upwards. Tastes and qualities follow from the features in part, the rest
+    is each one's own. Items have audience (categorical), genre (bag), studio (categorical) and
+    content (dense, 8), and in `item_columns` also year and title; users have age, job (categorical)
+    and hobby (bag). A twentieth of the categorical values is unknown.
 
     Parameters
     ----------
@@ -153,8 +153,8 @@ def synthetic(
 
 
 def _tail(count: int, power: float = 0.7) -> NDArray[np.float64]:
-    weights = (1.0 + np.arange(count)) ** -power
-    return weights / weights.sum()
+    weights = np.power(1.0 + np.arange(count), -power)
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def _bag_odds(count: int) -> NDArray[np.float64]:

@@ -1,0 +1,167 @@
+"""Data sets from arrays: ids, views, tasks, and what is saved."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarec.dataset import Dataset
+from metarec.errors import InvalidIndexError, InvalidTypeError, InvalidValueError
+from metarec.features import Bag, Categorical, Dense, FeatureTable
+
+USER, ITEM, RATING = ["b", "a", "b", "a", "c"], [(1, "x"), 7, 7, (1, "x"), 7], [1, 2, 3, 4, 5]
+
+
+def described():
+    items = FeatureTable(
+        {
+            "rate": Categorical(np.array([1, 0], np.int32), 2),
+            "genre": Bag(np.array([0, 1], np.int32), np.array([0, 2, 2]), 2),
+            "plot": Dense(np.ones((2, 3), np.float32)),
+        }
+    )
+    users = FeatureTable({"age": Categorical(np.array([0, 1, 1], np.int32), 2)})
+    ids = {"item_ids": [10, 20], "user_ids": ["a", "b", "c"]}
+    arrays = (["b", "a", "b"], [20, 10, 10], [1, 2, 3])
+    return Dataset.from_arrays(*arrays, items=items, users=users, **ids), items, users
+
+
+def test_ids_of_any_hashable_type_come_back():
+    data = Dataset.from_arrays(USER, ITEM, RATING)
+    assert data.user_ids(data.user).tolist() == USER
+    assert data.item_ids(data.item).tolist() == ITEM
+    assert data.item_codes([7, (1, "x"), 8]).tolist() == [data.item[1], data.item[0], -1]
+
+
+def test_without_item_features_the_item_itself_is_the_field():
+    data = Dataset.from_arrays(USER, ITEM, RATING)
+    assert list(data.items.fields) == ["item"]
+    assert data.items["item"].ids.tolist() == [0, 1]
+    assert data.users is None and data.tasks().user_index is None
+    assert data.user_features() is None
+    with pytest.raises(InvalidValueError, match=r"no field 'age'; the fields are \[\]"):
+        data.user_features({"age": 3})
+
+
+def test_tables_are_borrowed():
+    data, items, users = described()
+    assert data.items is items and data.users is users
+    assert data.item.tolist() == [1, 0, 0] and data.user.tolist() == [1, 0, 1]
+    # Without raw values the numbers of the table stand for themselves.
+    assert data.user_features({"age": 1})["age"].ids.tolist() == [1]
+    assert data.user_features({"age": 2})["age"].ids.tolist() == [-1]
+
+
+def test_tables_without_ids_are_numbered_by_row():
+    _, items, _ = described()
+    data = Dataset.from_arrays([0, 0], [1, 0], [1, 2], items=items)
+    assert data.items is items and data.item.tolist() == [1, 0]
+
+
+def test_items_beyond_the_table_are_unknown():
+    _, items, _ = described()
+    data = Dataset.from_arrays([0, 0], [1, 5], [1, 2], items=items)
+    assert data.item.tolist() == [1, 2]
+    assert data.items["rate"].ids.tolist() == [1, 0, -1]
+
+
+def test_repeated_ratings_stay():
+    data = Dataset.from_arrays([1, 1, 1], [4, 4, 4], [5, 5, 1])
+    assert data.rating.tolist() == [5, 5, 1]
+
+
+def test_a_view_shares_what_it_can():
+    data, items, _ = described()
+    for rows in (np.array([True, False, True]), np.array([0, 2])):
+        view = data.view(rows)
+        assert view.items is items and view.rating.tolist() == [1, 3]
+        assert view.item_codes([10]).tolist() == [0] and view.scale == data.scale
+    assert len(data.view(np.array([]))) == 0
+    with pytest.raises(InvalidIndexError, match=r"rows\[0\]"):
+        data.view(np.array([3]))
+    with pytest.raises(InvalidValueError, match="rows: expected a mask of 3"):
+        data.view(np.array([True]))
+    with pytest.raises(InvalidTypeError, match="rows"):
+        data.view(np.array([0.5]))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=30), st.integers(1, 4))
+def test_tasks_are_each_users_rows_in_order(pairs, low):
+    data = Dataset.from_arrays([u for u, _ in pairs], [i for _, i in pairs], range(len(pairs)))
+    tasks = data.tasks(min_ratings=low, max_ratings=6)
+    groups = [
+        [r for r, (v, _) in enumerate(pairs) if v == u] for u in sorted({u for u, _ in pairs})
+    ]
+    expected = [g for g in groups if low <= len(g) <= 6]
+    rows, offsets = tasks.query()
+    found = [tasks.targets[rows[a:b]].tolist() for a, b in pairwise(offsets)]
+    assert found == expected
+    assert tasks.support_rows == 0
+
+
+def test_refusals_name_the_argument():
+    with pytest.raises(InvalidValueError, match=r"ratings\['user'\].*missing"):
+        Dataset.from_arrays([1, None], [1, 2], [1, 2])
+    with pytest.raises(InvalidValueError, match=r"ratings\['item'\].*missing"):
+        Dataset.from_arrays([1, 2], [1.0, np.nan], [1, 2])
+    with pytest.raises(InvalidTypeError, match=r"ratings\['timestamp'\]: expected integers"):
+        Dataset.from_arrays([1, 2], [1, 2], [1, 2], timestamp=[0.5, 1.5])
+    _, items, _ = described()
+    with pytest.raises(InvalidValueError, match="item_ids: expected 2 ids, got 1"):
+        Dataset.from_arrays([1], [1], [1], items=items, item_ids=[1])
+    with pytest.raises(InvalidValueError, match="item_ids: expected distinct ids, got 1 twice"):
+        Dataset.from_arrays([1], [1], [1], items=items, item_ids=[1, 1])
+    with pytest.raises(InvalidValueError, match="user_ids: expected together with users"):
+        Dataset.from_arrays([1], [1], [1], user_ids=[1])
+    with pytest.raises(InvalidTypeError, match="items: expected FeatureTable, got dict"):
+        Dataset.from_arrays([1], [1], [1], items={})
+
+
+def test_the_mapping_is_saved_and_restored():
+    items = {"item": ["é", "b"], "genre": ["A|B", "A"], "plot": np.ones((2, 2), np.float32)}
+    users = {"user": [(1,), (2,)], "age": [25, 18], "price": [0.5, 1.5]}
+    data = Dataset.from_frames({"user": [(1,)], "item": ["b"], "rating": [4]}, users, items)
+    arrays, state = data.schema_state()
+    assert all(array.flags.c_contiguous for array in arrays.values())
+    restored = Dataset.from_state(arrays, json.loads(json.dumps(state)))
+    assert restored.item_codes(["b", "é", "?"]).tolist() == [1, 0, -1]
+    assert restored.items["genre"].ids.tolist() == data.items["genre"].ids.tolist()
+    assert restored.items["plot"].vectors.tolist() == data.items["plot"].vectors.tolist()
+    assert (len(restored), restored.users.rows, restored.scale) == (0, 0, (4, 4))
+    assert [f.size for f in restored.users.fields.values()] == [2, 1]
+    assert restored.user_features({"age": 25})["age"].ids.tolist() == [1]
+    assert len(restored.tasks()) == 0
+
+
+def test_ids_that_no_file_can_hold_are_refused_when_saving():
+    with pytest.raises(InvalidTypeError, match=r"item.ids: .* got tuple"):
+        Dataset.from_arrays([1], [(1, 2)], [3]).schema_state()
+
+
+def test_an_empty_data_set():
+    data = Dataset.from_arrays([], [], [])
+    assert len(data) == 0 and len(data.tasks()) == 0
+    assert "0 ratings" in repr(data)
+
+
+def test_shown():
+    data, _, _ = described()
+    assert repr(data) == (
+        "Dataset(3 ratings from 1 to 3, 2 users, 2 items; users: age categorical 2; "
+        "items: rate categorical 2, genre bag 2, plot dense 3)"
+    )
+    assert "genre bag 2" in data._repr_html_()
+
+
+def test_items_known_by_their_id_alone_are_saved_once():
+    data = Dataset.from_arrays([1, 1], ["b", "a"], [3, 4])
+    arrays, state = data.schema_state()
+    restored = Dataset.from_state(arrays, json.loads(json.dumps(state)))
+    assert [name for name in arrays if name.startswith("item.") and "utf8" in name] == [
+        "item.ids.utf8"
+    ]
+    assert restored.item_codes(["a"]).tolist() == [1]
+    assert restored.items["item"].ids.tolist() == [0, 1]

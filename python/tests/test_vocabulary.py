@@ -1,0 +1,67 @@
+"""Vocabularies: any hashable value has a number and comes back as it was."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarec.errors import InvalidIndexError, InvalidTypeError
+from metarec.vocabulary import Vocabulary
+
+HASHABLE = st.one_of(
+    st.integers(), st.text(), st.tuples(st.integers(), st.text()), st.frozensets(st.integers())
+)
+
+
+@given(st.one_of(st.lists(HASHABLE), st.lists(st.integers(-5, 5))))
+def test_every_value_comes_back(values):
+    vocabulary, codes = Vocabulary.of(values, "ids")
+    assert codes.dtype == np.int32
+    assert vocabulary.decode(codes).tolist() == values
+    assert len(vocabulary) == len(set(values))
+    assert vocabulary.encode(values).tolist() == codes.tolist()
+    assert vocabulary.first_duplicate() is None
+
+
+@given(st.one_of(st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.text())))
+def test_saved_and_restored(values):
+    vocabulary, codes = Vocabulary.of(values, "ids")
+    arrays, kind = vocabulary.state("ids")
+    restored = Vocabulary.from_state(arrays, "ids", kind)
+    assert restored.encode(values).tolist() == codes.tolist()
+    assert restored.decode(codes).tolist() == values
+
+
+def test_unknown_values_are_minus_one():
+    vocabulary, _ = Vocabulary.of([30, 10, 20], "ids")
+    assert vocabulary.encode([20, 25, 5, 99]).tolist() == [1, -1, -1, -1]
+    assert vocabulary.encode(["20", None, 20.0, 20.5]).tolist() == [-1, -1, 1, -1]
+    assert Vocabulary([]).encode([1, 2]).tolist() == [-1, -1]
+
+
+def test_one_and_the_string_one_differ():
+    _, codes = Vocabulary.of([1, "1", 1], "ids")
+    assert codes.tolist() == [0, 1, 0]
+
+
+def test_numbers_beyond_int64_are_kept():
+    assert Vocabulary.of([2**70, 1], "ids")[0].decode([0]).tolist() == [2**70]
+    assert Vocabulary(np.array([2**64 - 1], np.uint64)).decode([0]).tolist() == [2**64 - 1]
+
+
+def test_duplicates_are_found():
+    assert Vocabulary([3, 1, 3]).first_duplicate() == 3
+    assert Vocabulary(["a", "b", "b"]).first_duplicate() == "b"
+
+
+def test_refusals_name_the_argument():
+    with pytest.raises(InvalidTypeError, match="ids: expected hashable"):
+        Vocabulary.of([[1], [2]], "ids")
+    with pytest.raises(InvalidTypeError, match=r"ids: expected all int or all str .* got tuple"):
+        Vocabulary([(1, 2)]).state("ids")
+    with pytest.raises(InvalidTypeError, match="got int"):
+        Vocabulary([1, "a"]).state("ids")
+    with pytest.raises(InvalidIndexError, match="codes"):
+        Vocabulary([1]).decode([1])
+    with pytest.raises(InvalidTypeError, match="ids: expected a sequence, got str"):
+        Vocabulary("abc", "ids")
