@@ -70,13 +70,12 @@ public final class Lowering {
                 }
             }
         }
+        let results = outputs.map {
+            Plan.Output(operand: operand($0.id), rows: dimension($0.shape.rows), columns: dimension($0.shape.columns))
+        }
         return Plan(
             dimensions: dimensions.elements, coefficients: coefficients.elements, slots: slots, chains: chains,
-            prologue: prologue, instructions: instructions,
-            outputs: outputs.map {
-                Plan.Output(
-                    operand: operand($0.id), rows: dimension($0.shape.rows), columns: dimension($0.shape.columns))
-            })
+            prologue: prologue, instructions: instructions, outputs: results)
     }
 
     // MARK: Placing
