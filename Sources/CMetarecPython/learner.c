@@ -97,10 +97,7 @@ static PyObject *learner_get_steps(PyObject *self, void *unused) {
     Run run;
     if (!run_start(&run, self, NULL, NULL)) return NULL;
     int64_t steps = 0;
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_get_steps(run.learner, &steps, &run.error);
-    Py_END_ALLOW_THREADS
+    int32_t status = mr_learner_get_steps(run.learner, &steps, &run.error);
     return run_end(&run, status) ? PyLong_FromLongLong(steps) : NULL;
 }
 
@@ -113,10 +110,7 @@ static int learner_set_steps(PyObject *self, PyObject *value, void *unused) {
     int64_t steps;
     Run run;
     if (!integer_from(value, "steps", 0, &steps) || !run_start(&run, self, NULL, NULL)) return -1;
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_set_steps(run.learner, steps, &run.error);
-    Py_END_ALLOW_THREADS
+    int32_t status = mr_learner_set_steps(run.learner, steps, &run.error);
     return run_end(&run, status) ? 0 : -1;
 }
 
