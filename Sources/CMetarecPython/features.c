@@ -131,7 +131,8 @@ static PyObject *features_new(PyTypeObject *type, PyObject *args, PyObject *kwar
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Features", keywords, &rows_argument, &fields_argument)) return NULL;
     int64_t rows;
     if (!integer_from(rows_argument, "rows", 0, &rows)) return NULL;
-    if (rows >= INT64_MAX / 8) return raise_error(MR_VALUE_ERROR, "rows: got %lld; wanted fewer", (long long)rows);
+    if (rows >= INT64_C(1) << 60)
+        return raise_error(MR_VALUE_ERROR, "rows: got %lld; wanted fewer than 2**60", (long long)rows);
 
     PyObject *fields = sequence_value(fields_argument, "fields", "a sequence of tuples, one for each field");
     if (!fields) return NULL;

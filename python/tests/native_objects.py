@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+
 from metarec import _metarec as native
 
 OPTIONS: dict[str, Any] = {
@@ -34,7 +35,7 @@ def int64(*values: int) -> np.ndarray:
 
 def make_items(**changes: Any) -> native.Features:
     """Four items with a field of each kind; `changes` replace the parts of the fields by name."""
-    parts = {
+    parts: dict[str, Any] = {
         "rows": 4,
         "ids": int32(0, 1, 2, -1),
         "size": 3,
@@ -59,7 +60,7 @@ def make_users() -> native.Features:
 
 
 def task_arrays(**changes: Any) -> dict[str, Any]:
-    """Four tasks: an ordinary one, one without support, one without query, one of an unknown user."""
+    """Four tasks: an ordinary one, without support, without query, and of an unknown user."""
     return {
         "offsets": int64(0, 4, 6, 8, 11),
         "support_counts": int64(2, 0, 2, 1),
