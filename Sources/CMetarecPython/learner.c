@@ -149,19 +149,24 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef members[] = {
-    {"steps", learner_get_steps, learner_set_steps, "Number of finished outer steps; set it for a loaded learner.", NULL},
+    {"steps", learner_get_steps, learner_set_steps,
+     "Number of finished outer steps; set it for a loaded learner.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const char doc[] =
     "Learner(options)\n--\n\n"
     "Backbone, algorithm, loss, optimizer and their parameters.\n\n"
-    "options maps dotted names (\"algorithm\", \"algorithm.inner_steps\") to numbers, str, None or sequences of numbers.\n"
+    "options maps dotted names (\"algorithm\", \"algorithm.inner_steps\") to numbers, str, None or lists of numbers.\n"
     "Any thread may call it; it runs one call at a time.";
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (void *)doc},     {Py_tp_new, learner_new}, {Py_tp_methods, methods},
-    {Py_tp_getset, members}, OBJECT_SLOTS,             {0, NULL},
+    {Py_tp_doc, (void *)doc},
+    {Py_tp_new, learner_new},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, members},
+    OBJECT_SLOTS,
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

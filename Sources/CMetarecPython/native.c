@@ -77,7 +77,8 @@ bool use_native(Use *use, Native *native) {
     unsigned long thread = PyThread_get_thread_ident();
     for (Use *other = native->kind->exclusive ? native->uses : NULL; other; other = other->next) {
         if (other->thread != thread) continue;
-        raise_error(MR_STATE_ERROR, "%s: in use by this thread; a progress callback cannot call the object that reports",
+        raise_error(MR_STATE_ERROR,
+                    "%s: in use by this thread; a progress callback cannot call the object that reports",
                     native->kind->name);
         return false;
     }
