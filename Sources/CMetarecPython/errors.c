@@ -51,7 +51,8 @@ static PyObject *array_description(PyObject *array) {
     PyObject *strides = PyObject_GetAttrString(array, "strides");
     PyObject *text = NULL;
     if (dtype && shape && strides)
-        text = PyUnicode_FromFormat("an array of dtype %S, shape %S, strides %S", dtype, shape, strides);
+        text = PyUnicode_FromFormat("an array of dtype %S, shape %S, strides %S%s", dtype, shape, strides,
+                                    PyArray_ISALIGNED((PyArrayObject *)array) ? "" : ", not aligned");
     Py_XDECREF(dtype);
     Py_XDECREF(shape);
     Py_XDECREF(strides);

@@ -8,7 +8,8 @@
 
 bool errors_import(void);
 
-/* Raises the class that stands for `status`; returns NULL. The message names the argument, what came and what was wanted. */
+/* Raises the class that stands for `status`; returns NULL. The message names the argument, what came and what
+ * was wanted. */
 PyObject *raise_error(enum mr_status status, const char *format, ...);
 
 /* Whether a call of the library went well. If not, its error is raised; an exception that Python code raised

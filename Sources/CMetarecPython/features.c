@@ -128,10 +128,12 @@ done:
 static PyObject *features_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"rows", "fields", NULL};
     PyObject *rows_argument, *fields_argument;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Features", keywords, &rows_argument, &fields_argument)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Features", keywords, &rows_argument, &fields_argument))
+        return NULL;
     int64_t rows;
     if (!integer_from(rows_argument, "rows", 0, &rows)) return NULL;
-    if (rows >= INT64_MAX / 8) return raise_error(MR_VALUE_ERROR, "rows: got %lld; wanted fewer", (long long)rows);
+    if (rows >= INT64_C(1) << 60)
+        return raise_error(MR_VALUE_ERROR, "rows: got %lld; wanted fewer than 2**60", (long long)rows);
 
     PyObject *fields = sequence_value(fields_argument, "fields", "a sequence of tuples, one for each field");
     if (!fields) return NULL;
@@ -146,11 +148,15 @@ static PyMethodDef methods[] = {CLOSE_METHOD, {NULL, NULL, 0, NULL}};
 static const char doc[] =
     "Features(rows, fields)\n--\n\n"
     "Rows of users or items, borrowed from the given arrays.\n\n"
-    "A field is (name, kind, size, ids, offsets, vectors): \"categorical\" has ids int32 [rows], \"bag\" ids int32 [n]\n"
-    "and offsets int64 [rows + 1], \"dense\" vectors float32 or float64 [rows, size]; what a kind has not is None.";
+    "A field is (name, kind, size, ids, offsets, vectors): \"categorical\" has ids int32 [rows], \"bag\" ids int32\n"
+    "[n] and offsets int64 [rows + 1], \"dense\" vectors float32 or float64 [rows, size]; what a kind has not is None.";
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (void *)doc}, {Py_tp_new, features_new}, {Py_tp_methods, methods}, OBJECT_SLOTS, {0, NULL},
+    {Py_tp_doc, (void *)doc},
+    {Py_tp_new, features_new},
+    {Py_tp_methods, methods},
+    OBJECT_SLOTS,
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

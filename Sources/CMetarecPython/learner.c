@@ -97,10 +97,7 @@ static PyObject *learner_get_steps(PyObject *self, void *unused) {
     Run run;
     if (!run_start(&run, self, NULL, NULL)) return NULL;
     int64_t steps = 0;
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_get_steps(run.learner, &steps, &run.error);
-    Py_END_ALLOW_THREADS
+    int32_t status = mr_learner_get_steps(run.learner, &steps, &run.error);
     return run_end(&run, status) ? PyLong_FromLongLong(steps) : NULL;
 }
 
@@ -113,10 +110,7 @@ static int learner_set_steps(PyObject *self, PyObject *value, void *unused) {
     int64_t steps;
     Run run;
     if (!integer_from(value, "steps", 0, &steps) || !run_start(&run, self, NULL, NULL)) return -1;
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_set_steps(run.learner, steps, &run.error);
-    Py_END_ALLOW_THREADS
+    int32_t status = mr_learner_set_steps(run.learner, steps, &run.error);
     return run_end(&run, status) ? 0 : -1;
 }
 
@@ -155,19 +149,24 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef members[] = {
-    {"steps", learner_get_steps, learner_set_steps, "Number of finished outer steps; set it for a loaded learner.", NULL},
+    {"steps", learner_get_steps, learner_set_steps,
+     "Number of finished outer steps; set it for a loaded learner.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const char doc[] =
     "Learner(options)\n--\n\n"
     "Backbone, algorithm, loss, optimizer and their parameters.\n\n"
-    "options maps dotted names (\"algorithm\", \"algorithm.inner_steps\") to numbers, str, None or sequences of numbers.\n"
+    "options maps dotted names (\"algorithm\", \"algorithm.inner_steps\") to numbers, str, None or lists of numbers.\n"
     "Any thread may call it; it runs one call at a time.";
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (void *)doc},     {Py_tp_new, learner_new}, {Py_tp_methods, methods},
-    {Py_tp_getset, members}, OBJECT_SLOTS,             {0, NULL},
+    {Py_tp_doc, (void *)doc},
+    {Py_tp_new, learner_new},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, members},
+    OBJECT_SLOTS,
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

@@ -16,8 +16,6 @@ static const char *const names[MR_METRIC_COUNT] = {
     [MR_ACCURACY] = "accuracy",     [MR_LOG_LOSS] = "logloss",
 };
 
-/* MARK: Metrics */
-
 static bool kind_parse(PyObject *object, const char *label, int32_t *out) {
     const char *name = text_value(object, label);
     if (!name) return false;
@@ -66,11 +64,13 @@ static bool rows_parse(PyObject *predictions, PyObject *targets, PyObject *offse
         raise_error(MR_VALUE_ERROR, "offsets: the last is %lld; wanted the number of rows", (long long)rows);
         return false;
     }
-    PyArrayObject *came = borrow_vector(predictions, "predictions", ELEMENT_FLOAT64, rows, "[offsets[-1]]");
-    PyArrayObject *true_values = came ? borrow_vector(targets, "targets", ELEMENT_FLOAT64, rows, "[offsets[-1]]") : NULL;
-    if (!true_values) return false;
-    out->predictions = PyArray_DATA(came);
-    out->targets = PyArray_DATA(true_values);
+    const char *axes = "[offsets[-1]]";
+    PyArrayObject *predicted = borrow_vector(predictions, "predictions", ELEMENT_FLOAT64, rows, axes);
+    if (!predicted) return false;
+    PyArrayObject *observed = borrow_vector(targets, "targets", ELEMENT_FLOAT64, rows, axes);
+    if (!observed) return false;
+    out->predictions = PyArray_DATA(predicted);
+    out->targets = PyArray_DATA(observed);
     return true;
 }
 
@@ -87,7 +87,8 @@ static PyObject *measure(const Rows *rows, const mr_metric *wanted, int64_t coun
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_metrics(rows->predictions, rows->targets, rows->offsets, rows->tasks, wanted, count, above, below, &error);
+    status = mr_metrics(rows->predictions, rows->targets, rows->offsets, rows->tasks, wanted, count, above, below,
+                        &error);
     Py_END_ALLOW_THREADS
     PyObject *result = succeeded(status, &error) ? PyTuple_Pack(2, numerators, denominators) : NULL;
     Py_DECREF(numerators);
@@ -99,7 +100,8 @@ PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
     static char *keywords[] = {"predictions", "targets", "offsets", "metrics", NULL};
     PyObject *predictions, *targets, *offsets, *sequence;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:metrics", keywords, &predictions, &targets, &offsets, &sequence))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:metrics", keywords, &predictions, &targets, &offsets,
+                                     &sequence))
         return NULL;
     Rows rows;
     if (!rows_parse(predictions, targets, offsets, &rows)) return NULL;
@@ -114,42 +116,6 @@ PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs) {
     PyObject *result = parsed ? measure(&rows, wanted, count) : NULL;
     PyMem_Free(wanted);
     Py_DECREF(items);
-    return result;
-}
-
-/* MARK: Bootstrap */
-
-PyObject *bootstrap(PyObject *module, PyObject *args, PyObject *kwargs) {
-    (void)module;
-    static char *keywords[] = {"numerators", "denominators", "square_root", "resamples", "seed", NULL};
-    PyObject *above, *below, *roots, *resamples_argument, *seed_argument;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:bootstrap", keywords, &above, &below, &roots,
-                                     &resamples_argument, &seed_argument))
-        return NULL;
-    const char *axes = "[statistics, clusters]";
-    PyArrayObject *numerators = borrow_matrix(above, "numerators", ELEMENT_FLOAT64, ANY_LENGTH, ANY_LENGTH, axes);
-    if (!numerators) return NULL;
-    int64_t statistics = PyArray_DIM(numerators, 0), clusters = PyArray_DIM(numerators, 1);
-    PyArrayObject *denominators = borrow_matrix(below, "denominators", ELEMENT_FLOAT64, statistics, clusters, axes);
-    if (!denominators) return NULL;
-    PyArrayObject *square_root = borrow_vector(roots, "square_root", ELEMENT_BOOL, statistics, "[statistics]");
-    if (!square_root) return NULL;
-    int64_t resamples;
-    uint64_t seed;
-    if (!integer_from(resamples_argument, "resamples", 0, &resamples) || !seed_value(seed_argument, "seed", &seed))
-        return NULL;
-    PyObject *result = new_array(MR_FLOAT64, 2, (const int64_t[]){statistics, resamples});
-    if (!result) return NULL;
-
-    const double *numerator_data = PyArray_DATA(numerators), *denominator_data = PyArray_DATA(denominators);
-    const uint8_t *root_data = PyArray_DATA(square_root);
-    double *out = array_data(result);
-    mr_error error = {0};
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_bootstrap(numerator_data, denominator_data, root_data, statistics, clusters, resamples, seed, out, &error);
-    Py_END_ALLOW_THREADS
-    if (!succeeded(status, &error)) Py_CLEAR(result);
     return result;
 }
 

@@ -18,7 +18,7 @@ static PyObject *schema(PyObject *module, PyObject *unused) {
 static PyMethodDef functions[] = {
     {"isa", isa, METH_NOARGS, "isa()\n--\n\nThe instruction set that the kernels run on here."},
     {"schema", schema, METH_NOARGS,
-     "schema()\n--\n\nJSON: algorithms, backbones, losses and optimizers with their options, defaults and documentation."},
+     "schema()\n--\n\nJSON: algorithms, backbones, losses and optimizers with options, defaults and documentation."},
     {"metrics", KEYWORD_METHOD(metrics),
      "metrics(predictions, targets, offsets, metrics)\n--\n\n"
      "Numerators and denominators of each metric and task, [len(metrics), tasks] each.\n\n"

@@ -20,6 +20,7 @@ static void native_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (native->handle) native->kind->release(native->handle);
+    if (native->lock) PyThread_free_lock(native->lock);
     Py_XDECREF(native->keep);
     PyObject_GC_Del(self);
     Py_DECREF(type);
@@ -51,22 +52,42 @@ static Native *native_new(const Kind *kind, void *handle, PyObject *keep) {
     native->kind = kind;
     native->handle = handle;
     native->keep = Py_XNewRef(keep);
-    return native;
+    native->lock = kind->exclusive ? PyThread_allocate_lock() : NULL;
+    if (native->lock || !kind->exclusive) return native;
+    Py_DECREF((PyObject *)native);
+    PyErr_NoMemory();
+    return NULL;
 }
 
 /* MARK: Uses */
+
+/* The GIL is let go while waiting: the call that holds the lock polls under it. */
+static bool lock_wait(PyThread_type_lock lock) {
+    const PY_TIMEOUT_T microseconds = 20000;
+    PyLockStatus status = PyThread_acquire_lock_timed(lock, 0, 0);
+    while (status != PY_LOCK_ACQUIRED && PyErr_CheckSignals() == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        status = PyThread_acquire_lock_timed(lock, microseconds, 0);
+        Py_END_ALLOW_THREADS
+    }
+    return status == PY_LOCK_ACQUIRED;
+}
 
 bool use_native(Use *use, Native *native) {
     unsigned long thread = PyThread_get_thread_ident();
     for (Use *other = native->kind->exclusive ? native->uses : NULL; other; other = other->next) {
         if (other->thread != thread) continue;
-        raise_error(MR_STATE_ERROR, "%s: in use by this thread; a progress callback cannot call the object that reports",
+        raise_error(MR_STATE_ERROR,
+                    "%s: in use by this thread; a progress callback cannot call the object that reports",
                     native->kind->name);
         return false;
     }
     *use = (Use){.native = (Native *)Py_NewRef((PyObject *)native), .thread = thread, .next = native->uses};
     native->uses = use;
-    return true;
+    if (!native->lock) return true;
+    use->locked = lock_wait(native->lock);
+    if (!use->locked) use_end(use);
+    return use->locked;
 }
 
 bool use_object(Use *use, PyObject *object) {
@@ -92,6 +113,7 @@ void use_end(Use *use) {
     Use **link = &native->uses;
     while (*link != use) link = &(*link)->next;
     *link = use->next;
+    if (use->locked) PyThread_release_lock(native->lock);
     use->native = NULL;
     Py_DECREF((PyObject *)native);
 }

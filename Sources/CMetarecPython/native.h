@@ -14,7 +14,7 @@
 typedef struct Kind {
     const char *name;
     void (*release)(void *handle);
-    bool exclusive; /* one call at a time: a call from inside its own callback would wait for itself */
+    bool exclusive; /* one call at a time; others wait, and can be interrupted */
 } Kind;
 
 typedef struct Native Native;
@@ -23,6 +23,7 @@ typedef struct Native Native;
 typedef struct Use {
     Native *native;
     unsigned long thread;
+    bool locked;
     struct Use *next;
 } Use;
 
@@ -32,6 +33,7 @@ struct Native {
     void *handle;
     PyObject *keep; /* whatever the handle borrows: arrays, other Natives */
     Use *uses;      /* changed only under the GIL */
+    PyThread_type_lock lock; /* of an exclusive kind, held by the one running call */
 };
 
 /* The Python object in front of a Native, which is NULL once closed. */
@@ -49,7 +51,7 @@ bool native_type_make(PyObject *module);
 PyObject *object_new(PyTypeObject *type, const Kind *kind, void *handle, PyObject *keep);
 
 /* Enters a call on a Native, on the one behind an object, or on the one behind an argument that has to be of `type`.
- * Raises where it is closed or the call would wait for itself. */
+ * Raises where it is closed, where the call would wait for itself, or when a signal interrupts the wait. */
 bool use_native(Use *use, Native *native);
 bool use_object(Use *use, PyObject *object);
 bool use_argument(Use *use, PyObject *argument, const char *name, PyTypeObject *type);

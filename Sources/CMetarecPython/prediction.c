@@ -54,10 +54,7 @@ PyObject *learner_support_losses(PyObject *self, PyObject *args, PyObject *kwarg
     if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
     int64_t task_count, support_rows, query_rows, inner_steps = 0;
     mr_tasks_counts(run.tasks, &task_count, &support_rows, &query_rows);
-    int32_t dtype, status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_inner_steps(run.learner, &inner_steps, &run.error);
-    Py_END_ALLOW_THREADS
+    int32_t dtype, status = mr_learner_inner_steps(run.learner, &inner_steps, &run.error);
     PyObject *losses = NULL;
     if (status == MR_OK && tensors_dtype(run.learner_use.native, &dtype))
         losses = new_array(dtype, 2, (const int64_t[]){task_count, inner_steps + 1});

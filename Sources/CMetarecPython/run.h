@@ -17,7 +17,7 @@ typedef struct Run {
     mr_tasks *tasks;
 } Run;
 
-/* Starts a run of `learner` on `tasks` (NULL: without). After a failure there is nothing to end. `run` must not move. */
+/* Starts a run of `learner` on `tasks` (NULL: without). If that fails there is nothing to end; `run` must not move. */
 bool run_start(Run *run, PyObject *learner, PyObject *tasks, PyObject *progress);
 
 /* Ends it; with a status other than MR_OK raises. */

@@ -45,7 +45,8 @@ static bool arrays_parse(const Arguments *arguments, mr_task_arrays *out) {
         return false;
     }
     if (arguments->user_index == Py_None) return true;
-    PyArrayObject *users = borrow_vector(arguments->user_index, "user_index", ELEMENT_INT32, out->task_count, "[tasks]");
+    PyArrayObject *users =
+        borrow_vector(arguments->user_index, "user_index", ELEMENT_INT32, out->task_count, "[tasks]");
     if (users) out->user_index = PyArray_DATA(users);
     return users != NULL;
 }
@@ -69,7 +70,8 @@ static PyObject *tasks_make(PyTypeObject *type, const Arguments *arguments, Nati
 }
 
 static PyObject *tasks_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"offsets", "support_counts", "item_index", "targets", "user_index", "items", "users", NULL};
+    static char *keywords[] = {"offsets",    "support_counts", "item_index", "targets",
+                               "user_index", "items",          "users",      NULL};
     Arguments arguments;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOO:Tasks", keywords, &arguments.offsets,
                                      &arguments.support_counts, &arguments.item_index, &arguments.targets,
@@ -142,8 +144,12 @@ static const char doc[] =
     "user_index int32 [tasks] or None; items Features, users Features or None. Index -1 means unknown.";
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (void *)doc},     {Py_tp_new, tasks_new}, {Py_tp_methods, methods},
-    {Py_tp_getset, members}, OBJECT_SLOTS,           {0, NULL},
+    {Py_tp_doc, (void *)doc},
+    {Py_tp_new, tasks_new},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, members},
+    OBJECT_SLOTS,
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

@@ -8,20 +8,15 @@ bool is_parameter(const mr_tensor *tensor) { return tensor->kind == MR_PARAMETER
 bool is_adapted(const mr_tensor *tensor) { return tensor->kind == MR_PARAMETER && tensor->adapted; }
 bool is_optimizer_state(const mr_tensor *tensor) { return tensor->kind == MR_OPTIMIZER_STATE; }
 
-/* The learner's lock may be held by a call that is about to ask for the GIL: never wait for the one holding the other. */
-static int32_t tensor_at(Native *learner, int64_t index, mr_tensor *out, mr_error *error) {
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_tensor(learner->handle, index, out, error);
-    Py_END_ALLOW_THREADS
-    return status;
+static bool tensor_at(Native *learner, int64_t index, mr_tensor *out) {
+    mr_error error = {0};
+    return succeeded(mr_learner_tensor(learner->handle, index, out, &error), &error);
 }
 
 static bool tensors_fill(Native *learner, Tensors *tensors) {
     for (int64_t index = 0; index < tensors->count; index++) {
-        mr_error error = {0};
         mr_tensor *tensor = &tensors->items[index];
-        if (!succeeded(tensor_at(learner, index, tensor, &error), &error)) return false;
+        if (!tensor_at(learner, index, tensor)) return false;
         if (tensor->rank == 1 || tensor->rank == 2) continue;
         raise_error(MR_STATE_ERROR, "tensor '%.200s': of rank %d; wanted 1 or 2", tensor->name, (int)tensor->rank);
         return false;
@@ -31,12 +26,8 @@ static bool tensors_fill(Native *learner, Tensors *tensors) {
 
 bool tensors_read(Native *learner, Tensors *out) {
     mr_error error = {0};
-    int32_t status;
     *out = (Tensors){0};
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_tensor_count(learner->handle, &out->count, &error);
-    Py_END_ALLOW_THREADS
-    if (!succeeded(status, &error)) return false;
+    if (!succeeded(mr_learner_tensor_count(learner->handle, &out->count, &error), &error)) return false;
     out->items = PyMem_Calloc((size_t)out->count, sizeof *out->items);
     if (!out->items) PyErr_NoMemory();
     if (out->items && tensors_fill(learner, out)) return true;
@@ -48,8 +39,7 @@ void tensors_free(Tensors *tensors) { PyMem_Free(tensors->items); }
 
 bool tensors_dtype(Native *learner, int32_t *out) {
     mr_tensor first;
-    mr_error error = {0};
-    if (!succeeded(tensor_at(learner, 0, &first, &error), &error)) return false;
+    if (!tensor_at(learner, 0, &first)) return false;
     *out = first.dtype;
     return true;
 }

@@ -34,7 +34,8 @@ bool integer_value(PyObject *object, const char *name, int64_t *out) {
 bool integer_from(PyObject *object, const char *name, int64_t low, int64_t *out) {
     if (!integer_value(object, name, out)) return false;
     if (*out >= low) return true;
-    raise_error(MR_VALUE_ERROR, "%s: got %lld; wanted an integer of at least %lld", name, (long long)*out, (long long)low);
+    raise_error(MR_VALUE_ERROR, "%s: got %lld; wanted an integer of at least %lld", name, (long long)*out,
+                (long long)low);
     return false;
 }
 
@@ -71,7 +72,8 @@ bool number_value(PyObject *object, const char *name, double *out) {
     int64_t integer;
     if (!integer_value(object, name, &integer)) return false;
     if (integer < -largest || integer > largest) {
-        raise_error(MR_VALUE_ERROR, "%s: got %lld; wanted an integer of at most 2**53 in magnitude", name, (long long)integer);
+        raise_error(MR_VALUE_ERROR, "%s: got %lld; wanted an integer of at most 2**53 in magnitude", name,
+                    (long long)integer);
         return false;
     }
     *out = (double)integer;
