@@ -117,8 +117,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Key]:
-    if not (shutil.which("gpg") and shutil.which("curl")):
-        pytest.skip("needs gpg and curl")
+    if not all(map(shutil.which, ["gpg", "gpg-agent", "curl"])):
+        pytest.skip("needs gpg (with its agent, to make a key) and curl")
     key = Key(tmp_path_factory.mktemp("key") / "ring")
     yield key
     subprocess.run(["gpgconf", "--homedir", key.home, "--kill", "all"], check=False)
