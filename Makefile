@@ -11,7 +11,7 @@ swift_sources := Package.swift $(shell find Sources)
 setup := $(wildcard python/setup/*)
 
 help: ## Show these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r word what; do printf '  make %-12s %s\n' "$$word" "$$what"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(venv)/.built ## Install what is missing (system packages, Swift), create .venv and build metarec into it
 
