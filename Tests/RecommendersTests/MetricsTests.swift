@@ -40,8 +40,8 @@ private func isClose(_ a: Double?, _ b: Double?, _ tolerance: Double = 1e-12) ->
         #expect(try isClose(value(.absoluteError, predictions, targets), 2.9 / 4))
         #expect(try isClose(value(.squaredError, predictions, targets), 4.41 / 4))
         #expect(try isClose(value(.rmsePerTask, predictions, targets), 1.05))
-        // 3.6 -> 4 hits, 1 misses, 2.5 -> 2 (halves to even) hits, 5 hits.
-        #expect(try value(.accuracy, predictions, targets) == 0.75)
+        // 3.6 -> 4 hits, 1 misses, 2.5 -> 3 (halves up) misses, 5 hits.
+        #expect(try value(.accuracy, predictions, targets) == 0.5)
     }
 
     @Test func gains() throws {

@@ -22,10 +22,10 @@ extension ScoredTask {
         (squaredError.numerator / Double(count)).squareRoot()
     }
 
-    /// The rows whose prediction, rounded to the nearest integer (halves to the even one), is the target.
+    /// The rows whose prediction, rounded to the nearest integer (halves up), is the target.
     var accuracy: Statistic {
         var hits = 0
-        for row in 0..<count where predictions[row].rounded(.toNearestOrEven) == targets[row] { hits += 1 }
+        for row in 0..<count where (predictions[row] + 0.5).rounded(.down) == targets[row] { hits += 1 }
         return Statistic(Double(hits), over: Double(count))
     }
 }
