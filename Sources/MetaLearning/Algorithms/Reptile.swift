@@ -43,7 +43,9 @@ public struct Reptile: MetaAlgorithm {
         for _ in 0..<innerSteps {
             let g = gradients(of: task.loss(.support, θ), with: θ[θ.names])
             sum = zip(sum, g).map { $0 + $1 }
-            for (name, g) in zip(θ.names, g) where task.adapted.contains(name) { θ[name] = θ[name] - α * g }
+            for (name, g) in zip(θ.names, g) where task.adapted.contains(name) {
+                θ[name] = θ[name] - α * g.stopGradient
+            }
         }
         return MetaObjective(loss: task.loss(.query, θ), gradients: sum)
     }
