@@ -142,7 +142,8 @@ class Dataset:
             One row per id, which is in a column of the same name as in `ratings`.
         fields : mapping, optional
             Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above;
-            None leaves a column out of the features.
+            None leaves a column out of the features. pandas makes floats of integers where values
+            are missing: say "categorical" there.
 
         Raises
         ------
@@ -273,9 +274,9 @@ class Dataset:
         """
         rows, counts = self._by_user()
         high = len(self) if max_ratings is None else max_ratings
-        kept = np.flatnonzero((counts >= max(1, min_ratings)) & (counts <= high))
-        rows = rows[np.repeat((counts >= max(1, min_ratings)) & (counts <= high), counts)]
-        return self.task_set(rows, counts[kept], np.zeros(len(kept), np.int64), kept)
+        kept = (counts >= max(1, min_ratings)) & (counts <= high)
+        users, rows = np.flatnonzero(kept), rows[np.repeat(kept, counts)]
+        return self.task_set(rows, counts[users], np.zeros(len(users), np.int64), users)
 
     def task_set(
         self,

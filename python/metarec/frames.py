@@ -51,7 +51,7 @@ def read_columns(frame: Any, name: str) -> dict[str, Column]:
             f"got {type(frame).__name__}"
         ) from None
     eager = known.collect() if isinstance(known, nw.LazyFrame) else known
-    return {key: _series(eager[key], f"{name}[{key!r}]") for key in eager.columns}
+    return {key: _series(eager[key]) for key in eager.columns}
 
 
 def require(columns: Mapping[str, Column], key: str, name: str) -> Column:
@@ -175,6 +175,8 @@ def _dense(column: Column, name: str) -> Dense:
 
 
 def _column(values: Any, name: str) -> Column:
+    if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
+        return Column(values.data, np.ma.getmaskarray(values))
     array = values if isinstance(values, np.ndarray) else None
     if array is None and hasattr(values, "__array__"):
         array = np.asarray(values)
@@ -195,7 +197,7 @@ def _column(values: Any, name: str) -> Column:
     return Column(array, null)
 
 
-def _series(series: "nw.Series[Any]", name: str) -> Column:
+def _series(series: "nw.Series[Any]") -> Column:
     null = series.is_null().to_numpy().astype(np.bool_, copy=False)
     kind = series.dtype
     if isinstance(kind, nw.Array) and not null.any():

@@ -170,6 +170,19 @@ def test_categories_lists_of_integers_and_dates():
     assert Dataset.from_frames(RATINGS, items=cats).items["studio"].ids.tolist() == [0, -1, -1]
 
 
+def test_whole_floats_made_categorical_are_found_by_their_integers():
+    users = pd.DataFrame({"user": ["ann", "bob"], "age": [25, None]})
+    data = Dataset.from_frames(RATINGS, users, fields={"age": "categorical"})
+    assert data.users["age"].ids.tolist() == [0, -1, -1]
+    assert data.user_features({"age": 25})["age"].ids.tolist() == [0]
+
+
+def test_masked_arrays_are_missing_where_masked():
+    items = {"item": [6, 858, 7], "studio": np.ma.array([3, 4, 3], mask=[False, True, False])}
+    data = Dataset.from_frames(RATINGS, items=items)
+    assert data.items["studio"].ids.tolist() == [0, -1, 0]
+
+
 def test_vectors_of_fixed_width():
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     items = pl.DataFrame({"item": [6, 858, 7], "plot": vectors})
