@@ -197,7 +197,8 @@ class Dataset:
         given = require(columns, rating_name, "ratings")
         refuse_nulls(given, label)
         if given.values.dtype.kind not in "iubf" or given.values.ndim != 1:
-            raise InvalidTypeError(f"{label}: expected numbers, got {given.values.dtype.name}")
+            got = f"{given.values.dtype.name} {list(given.values.shape)}"
+            raise InvalidTypeError(f"{label}: expected numbers [n], got {got}")
         rating = given.values.astype(np.float32, copy=False)
         check_finite(rating, label)
         timestamp = None
