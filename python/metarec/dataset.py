@@ -297,6 +297,20 @@ class Dataset:
             users=self.users,
         )
 
+    def unseen_values(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """Return, under "items" and "users", each field's value numbers that no rating here has.
+
+        Trained on this view, their embeddings stay what they were drawn as: set to zero they mean
+        what an unknown value means.
+
+        Examples
+        --------
+        >>> data = Dataset.from_arrays([1, 1, 1], ["a", "b", "c"], [5, 4, 3])
+        >>> data.view(data.rating > 3).unseen_values()
+        {'items': {'item': array([2])}, 'users': {}}
+        """
+        return {"items": self._items.unseen(self.item), "users": self._users.unseen(self.user)}
+
     def _by_user(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self._grouped is None:
             counts = np.bincount(self.user, minlength=self.user_count)

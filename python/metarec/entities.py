@@ -128,6 +128,18 @@ class Entities:
         vocabulary = self.values.get(key, Vocabulary(np.arange(size)))
         return vocabulary.encode(values, name)
 
+    def unseen(self, codes: NDArray[np.int32]) -> dict[str, NDArray[np.int64]]:
+        """Return the value numbers of each categorical and bag field that none of `codes` has."""
+        if self.features is None:
+            return {}
+        missing = {}
+        for name, field in self.features.take(np.unique(codes)).fields.items():
+            if not isinstance(field, Dense):
+                absent = np.ones(field.size, np.bool_)
+                absent[field.ids[field.ids >= 0]] = False
+                missing[name] = np.flatnonzero(absent)
+        return missing
+
     def state(self, with_rows: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays and JSON for `from_state`; without rows: the mapping of values alone."""
         kept = self if with_rows else self._without_rows()
