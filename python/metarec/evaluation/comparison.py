@@ -38,8 +38,8 @@ class Comparison:
             [
                 f"{row['scenario']}, {label(row['metric'], row['decision'])}"
                 + ("" if row["support_size"] is None else f", {row['support_size']} ratings"),
-                f"{row['difference']:+z.3f}",
-                f"[{row['low']:+z.3f}, {row['high']:+z.3f}]",
+                f"{row['difference']:+z.4f}",
+                f"[{row['low']:+z.4f}, {row['high']:+z.4f}]",
                 row["better"],
             ]
             for row in self.rows
