@@ -46,19 +46,33 @@ extension Product {
         while j < n {
             let left = (n - j + width - 1) / width
             #if KERNELS_AVX512
-            switch left {
-            case 1: Panel<E, 1>.run(self, j, atMost: 12)
-            case 2: Panel<E, 2>.run(self, j, atMost: 8)
-            case 3: Panel<E, 3>.run(self, j, atMost: 6)
-            default: Panel<E, 4>.run(self, j, atMost: 6)
-            }
-            j += 4 * width
+                switch left {
+                case 1: Panel<E, 1>.run(self, j, atMost: 12)
+                case 2: Panel<E, 2>.run(self, j, atMost: 8)
+                case 3: Panel<E, 3>.run(self, j, atMost: 6)
+                default: Panel<E, 4>.run(self, j, atMost: 6)
+                }
+                j += 4 * width
             #elseif KERNELS_AVX2 || arch(arm64)
-            Panel<E, 1>.run(self, j, atMost: 6)
-            j += width
+                // Few rows need more columns, to hide the latency.
+                if m == 1 && left >= 4 {
+                    Panel<E, 4>.run(self, j, atMost: 1)
+                    j += 4 * width
+                } else if m <= 3 && left >= 2 {
+                    Panel<E, 2>.run(self, j, atMost: 3)
+                    j += 2 * width
+                } else {
+                    Panel<E, 1>.run(self, j, atMost: 6)
+                    j += width
+                }
             #else
-            Panel<E, 1>.run(self, j, atMost: 3)
-            j += width
+                if m == 1 && left >= 2 {
+                    Panel<E, 2>.run(self, j, atMost: 1)
+                    j += 2 * width
+                } else {
+                    Panel<E, 1>.run(self, j, atMost: 3)
+                    j += width
+                }
             #endif
         }
     }
@@ -87,8 +101,8 @@ private enum Panel<E: KernelElement, let vectors: Int> {
             if rows > 6 && rows & 1 != 0 { rows = rows / 2 + 1 }
             switch rows {
             case 1: Tile<E, 1, vectors>.run(p, i, j)
-            case 2: Tile<E, 2, vectors>.run(p, i, j)
-            case 3: Tile<E, 3, vectors>.run(p, i, j)
+            case 2 where most > 1: Tile<E, 2, vectors>.run(p, i, j)
+            case 3 where most > 1: Tile<E, 3, vectors>.run(p, i, j)
             case 4 where most > 3: Tile<E, 4, vectors>.run(p, i, j)
             case 5 where most > 3: Tile<E, 5, vectors>.run(p, i, j)
             case 6 where most > 3: Tile<E, 6, vectors>.run(p, i, j)

@@ -74,7 +74,7 @@ MR_INLINE void mr_store_d8(mr_d8 x, double *p, int64_t count) {
 MR_INLINE void mr_prefetch(const void *p) { __builtin_prefetch(p); }
 
 /* Memory of this thread for the steps of a chain, 64-byte aligned. Valid until the thread's next chain. */
-#define MR_SCRATCH_BYTES 20480
+#define MR_SCRATCH_BYTES 25600
 void *mr_scratch(void);
 
 #pragma clang assume_nonnull end
