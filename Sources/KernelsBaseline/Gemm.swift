@@ -143,22 +143,39 @@ private enum Tile<E: KernelElement, let rows: Int, let vectors: Int> {
     }
 
     @inline(__always) private static func multiplied(_ p: Product<E>, _ i: Int, _ j: Int) -> Sums {
-        let width = width(E.self)
         var sums = Sums(repeating: .init(repeating: V(repeating: 0)))
         let (aRow, aColumn, bRow) = (p.aRow, p.aColumn, p.bRow)
         var a = p.a + i * aRow
         var b = p.b + j
-        for _ in 0..<p.k {
-            var loaded = InlineArray<vectors, V>(repeating: V(repeating: 0))
-            for v in 0..<vectors { loaded[v] = load(b + v * width) }
-            for r in 0..<rows {
-                let x = V(repeating: a[r * aRow])
-                for v in 0..<vectors { sums[r][v] = multiplyAdd(x, loaded[v], sums[r][v]) }
+        var rest = p.k
+        if vectors == 1 && rows > 6 {
+            // Two steps at a time: walking down the rows of A takes longer than so few multiply-adds.
+            for _ in 0..<(p.k / 2) {
+                addProduct(&sums, a, aRow, b)
+                addProduct(&sums, a + aColumn, aRow, b + bRow)
+                a += 2 * aColumn
+                b += 2 * bRow
             }
+            rest = p.k % 2
+        }
+        for _ in 0..<rest {
+            addProduct(&sums, a, aRow, b)
             a += aColumn
             b += bRow
         }
         return sums
+    }
+
+    /// sums += a b for one column of A and one row of B.
+    @inline(__always) private static func addProduct(
+        _ sums: inout Sums, _ a: UnsafePointer<E>, _ aRow: Int, _ b: UnsafePointer<E>
+    ) {
+        var loaded = InlineArray<vectors, V>(repeating: V(repeating: 0))
+        for v in 0..<vectors { loaded[v] = load(b + v * width(E.self)) }
+        for r in 0..<rows {
+            let x = V(repeating: a[r * aRow])
+            for v in 0..<vectors { sums[r][v] = multiplyAdd(x, loaded[v], sums[r][v]) }
+        }
     }
 
     /// sums = f(sums, p)

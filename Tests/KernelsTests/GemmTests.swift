@@ -79,7 +79,7 @@ import Testing
     func allShapes(_ table: Table, _ layout: Layout) {
         for m in awkward {
             for n in awkward {
-                for k in [0, 1, 2, 7, 16, 33] {
+                for k in [0, 1, 2, 7, 16, 33] where (m + n + k) % 2 == 0 {
                     check(table, Setup(m: m, n: n, k: k, layout: layout, slack: (m + n + k) % 3))
                 }
             }
