@@ -1,6 +1,7 @@
 import CMetarec
 
 /// `Float` or `Double`: what the kernels are generic over. Every generic here is specialised for both.
+/// (`Codable` is there only because SIMD vectors ask it of their elements.)
 protocol KernelElement: BinaryFloatingPoint, SIMDScalar, BitwiseCopyable, Codable {
     /// 64 bytes of elements on every instruction set, so that sums have the same order on all of them.
     associatedtype Vector: KernelVector where Vector.Scalar == Self

@@ -45,6 +45,7 @@ extension Product {
         var j = 0
         while j < n {
             let left = (n - j + width - 1) / width
+            // The most rows whose sums, with a row of B, fit the registers: 32 of a whole vector, 16 of half or a quarter.
             #if KERNELS_AVX512
                 switch left {
                 case 1: Panel<E, 1>.run(self, j, atMost: 12)
@@ -118,7 +119,6 @@ private enum Panel<E: KernelElement, let vectors: Int> {
 /// A block of C whose sums stay in registers.
 private enum Tile<E: KernelElement, let rows: Int, let vectors: Int> {
     typealias V = E.Vector
-
     typealias Sums = InlineArray<rows, InlineArray<vectors, V>>
 
     @inline(never) static func run(_ p: Product<E>, _ i: Int, _ j: Int) {
