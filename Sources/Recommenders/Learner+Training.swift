@@ -37,7 +37,9 @@ extension Learner {
             let extent = try tasks.extent(of: task)
             return episodes == nil ? true : Episodes.canDraw(from: extent.count)
         }
-        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        guard !order.isEmpty else {
+            throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
+        }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
         order.shuffle(using: &generator)
         var sum = 0.0
@@ -80,7 +82,8 @@ extension Learner {
     private static func notFinite(_ what: String) -> MetarecError {
         MetarecError(
             .arithmetic,
-            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help")
+            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help"
+        )
     }
 
     /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.
@@ -112,7 +115,8 @@ extension Learner {
             try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
                 for index in chunk.indices {
                     let touched = memory[index - start].working.touchedRows(ofTable: number)
-                    store.settle(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
+                    store.settle(
+                        touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
                 }
             }
             try losses.withUnsafeMutableBufferPointer { losses in

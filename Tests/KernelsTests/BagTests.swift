@@ -58,7 +58,9 @@ import Testing
                     var wrong = 0
                     for j in 0..<columns {
                         for r in 0..<rows where !agree(out[r, j], gathered[r][j], 20 * table.epsilon) { wrong += 1 }
-                        for i in 0..<9 where !agree(scattered[i, j], transposed[i][j], 400 * table.epsilon) { wrong += 1 }
+                        for i in 0..<9 where !agree(scattered[i, j], transposed[i][j], 400 * table.epsilon) {
+                            wrong += 1
+                        }
                     }
                     #expect(wrong == 0 && out.isIntact && scattered.isIntact, "\(table) \(rows)x\(columns)")
                     withExtendedLifetime((weights, values, g)) {}

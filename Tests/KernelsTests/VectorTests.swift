@@ -107,7 +107,9 @@ import Testing
         var results: [[UInt64]] = []
         for isGiven in [false, true] {
             let x = Matrix.random(table.precision, 1, n, seed: 1)
-            let m = Matrix(table.precision, 1, n) { _, j in j % 5 == 0 ? (j % 2 == 0 ? -0.0 : 0.0) : Double(j - 25) * 1e-30 }
+            let m = Matrix(table.precision, 1, n) { _, j in
+                j % 5 == 0 ? (j % 2 == 0 ? -0.0 : 0.0) : Double(j - 25) * 1e-30
+            }
             let v = Matrix(table.precision, 1, n) { _, j in j % 3 == 0 ? 0 : Double(j) * 1e-38 }
             let g = Matrix(table.precision, 1, n) { _, _ in 0 }
             var options = mr_adam(
