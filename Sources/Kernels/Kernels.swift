@@ -2,8 +2,8 @@ public import CMetarec
 import KernelsBaseline
 
 #if arch(x86_64)
-    import KernelsAVX2
-    import KernelsAVX512
+import KernelsAVX2
+import KernelsAVX512
 #endif
 
 /// The kernel tables, one per instruction set, and the choice among them.
@@ -32,13 +32,13 @@ public enum Kernels {
     public static let available: [Variant] = {
         var variants = [Variant("baseline", KernelsBaseline.floatKernels, KernelsBaseline.doubleKernels)]
         #if arch(x86_64)
-            let supported = mr_cpu_variants()
-            if supported & 2 != 0 {
-                variants.append(Variant("avx2", KernelsAVX2.floatKernels, KernelsAVX2.doubleKernels))
-            }
-            if supported & 4 != 0 {
-                variants.append(Variant("avx512", KernelsAVX512.floatKernels, KernelsAVX512.doubleKernels))
-            }
+        let supported = mr_cpu_variants()
+        if supported & 2 != 0 {
+            variants.append(Variant("avx2", KernelsAVX2.floatKernels, KernelsAVX2.doubleKernels))
+        }
+        if supported & 4 != 0 {
+            variants.append(Variant("avx512", KernelsAVX512.floatKernels, KernelsAVX512.doubleKernels))
+        }
         #endif
         return variants
     }()

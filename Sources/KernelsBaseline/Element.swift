@@ -181,9 +181,9 @@ extension KernelVector {
 /// a b + c; rounded once where the instruction set can.
 @inline(__always) func multiplyAdd<V: KernelVector>(_ a: V, _ b: V, _ c: V) -> V {
     #if KERNELS_FMA || arch(arm64)
-        V.fused(a, b, c)
+    V.fused(a, b, c)
     #else
-        c + a * b
+    c + a * b
     #endif
 }
 

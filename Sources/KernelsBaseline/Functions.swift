@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Darwin
+import Darwin
 #endif
 
 // Float: polynomials of Cephes (S. L. Moshier, 1992), in the lanes, 1-2 units in the last place. Rounding goes through

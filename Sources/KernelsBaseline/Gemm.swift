@@ -47,33 +47,33 @@ extension Product {
             let left = (n - j + width - 1) / width
             // The most rows whose sums, with a row of B, fit the registers: 32 of a whole vector, 16 of half or a quarter.
             #if KERNELS_AVX512
-                switch left {
-                case 1: Panel<E, 1>.run(self, j, atMost: 12)
-                case 2: Panel<E, 2>.run(self, j, atMost: 8)
-                case 3: Panel<E, 3>.run(self, j, atMost: 6)
-                default: Panel<E, 4>.run(self, j, atMost: 6)
-                }
-                j += 4 * width
+            switch left {
+            case 1: Panel<E, 1>.run(self, j, atMost: 12)
+            case 2: Panel<E, 2>.run(self, j, atMost: 8)
+            case 3: Panel<E, 3>.run(self, j, atMost: 6)
+            default: Panel<E, 4>.run(self, j, atMost: 6)
+            }
+            j += 4 * width
             #elseif KERNELS_AVX2 || arch(arm64)
-                // Few rows need more columns, to hide the latency.
-                if m == 1 && left >= 4 {
-                    Panel<E, 4>.run(self, j, atMost: 1)
-                    j += 4 * width
-                } else if m <= 3 && left >= 2 {
-                    Panel<E, 2>.run(self, j, atMost: 3)
-                    j += 2 * width
-                } else {
-                    Panel<E, 1>.run(self, j, atMost: 6)
-                    j += width
-                }
+            // Few rows need more columns, to hide the latency.
+            if m == 1 && left >= 4 {
+                Panel<E, 4>.run(self, j, atMost: 1)
+                j += 4 * width
+            } else if m <= 3 && left >= 2 {
+                Panel<E, 2>.run(self, j, atMost: 3)
+                j += 2 * width
+            } else {
+                Panel<E, 1>.run(self, j, atMost: 6)
+                j += width
+            }
             #else
-                if m == 1 && left >= 2 {
-                    Panel<E, 2>.run(self, j, atMost: 1)
-                    j += 2 * width
-                } else {
-                    Panel<E, 1>.run(self, j, atMost: 3)
-                    j += width
-                }
+            if m == 1 && left >= 2 {
+                Panel<E, 2>.run(self, j, atMost: 1)
+                j += 2 * width
+            } else {
+                Panel<E, 1>.run(self, j, atMost: 3)
+                j += width
+            }
             #endif
         }
     }

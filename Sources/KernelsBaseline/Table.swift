@@ -1,11 +1,11 @@
 public import CMetarec
 
 #if KERNELS_AVX512
-    private let isa: StaticString = "avx512"
+private let isa: StaticString = "avx512"
 #elseif KERNELS_AVX2
-    private let isa: StaticString = "avx2"
+private let isa: StaticString = "avx2"
 #else
-    private let isa: StaticString = "baseline"
+private let isa: StaticString = "baseline"
 #endif
 
 private var isaName: UnsafePointer<CChar> { UnsafeRawPointer(isa.utf8Start).assumingMemoryBound(to: CChar.self) }

@@ -66,7 +66,8 @@ public final class Lowering {
         for (place, id) in order.enumerated() where isEmitted(id) {
             position = place
             graph.nodes[fusion.head[id] ?? id].operation.lower(id, in: self)
-            for base in Set((fusion.reads(id) + [id]).map { base(of: $0) }) where lastUse[base, default: -1] <= position {
+            for base in Set((fusion.reads(id) + [id]).map { base(of: $0) }) where lastUse[base, default: -1] <= position
+            {
                 if let slot = slotOfBase[base], slots[Int(slot)].owner == .arena, !freeSlots.contains(slot) {
                     freeSlots.append(slot)
                 }
@@ -105,7 +106,11 @@ public final class Lowering {
         for part in node.operands {
             let shape = graph.nodes[part].shape
             let offset = row * (node.shape.columns.fixedValue ?? 0) + column
-            if node.operation is Stack { row += shape.rows.fixedValue ?? 0 } else { column += shape.columns.fixedValue ?? 0 }
+            if node.operation is Stack {
+                row += shape.rows.fixedValue ?? 0
+            } else {
+                column += shape.columns.fixedValue ?? 0
+            }
             guard demanded[part], placedParts[part] == nil, isComputed(part), isShared[part] == isShared[whole]
             else { continue }
             placedParts[part] = Location(base: whole, offset: offset, stride: node.shape.columns)
@@ -115,7 +120,8 @@ public final class Lowering {
     /// Whether a node has memory of its own to write: neither a leaf nor possibly a view.
     private func isComputed(_ id: Int) -> Bool {
         switch graph.nodes[id].operation {
-        case is Parameter, is Input, is Transpose, is Reshape, is Slice, is RowSlice, is Broadcast, is Stack, is Concatenate:
+        case is Parameter, is Input, is Transpose, is Reshape, is Slice, is RowSlice, is Broadcast, is Stack,
+            is Concatenate:
             false
         default: true
         }

@@ -23,7 +23,8 @@ func narrowProducts(_ outputs: [Value]) -> [Value] {
 private func readColumns(_ outputs: [Value]) -> [Int: Range<Int>] {
     guard let graph = outputs.first?.graph else { return [:] }
     func passesOn(_ node: Graph.Node) -> Bool {
-        let isSum = node.operation as? Binary == .add || node.operation as? Binary == .subtract || node.operation is Scale
+        let isSum =
+            node.operation as? Binary == .add || node.operation as? Binary == .subtract || node.operation is Scale
         return isSum && node.operands.allSatisfy { graph.nodes[$0].shape == node.shape }
     }
     var read: [Int: Range<Int>] = [:]
