@@ -24,8 +24,8 @@ def support_curve(
 ) -> Axes:
     """Draw a metric by support size: models as bands of 95 % intervals, floors as thin lines.
 
-    Sizes are spaced by log(1 + size), for the first ratings say most. The picture is as high as the models and what
-    the floors reach at the largest size; a floor that is far off with few ratings leaves it.
+    Sizes are spaced by log(1 + size), for the first ratings say most. The picture is as high as the models, `bias`
+    and what the other floors reach at the largest size; far off with few ratings, these leave it.
 
     Parameters
     ----------
@@ -92,14 +92,15 @@ def support_curve(
         values = [
             report.interval(name, scenario, metric, support_size=size, **at).value for size in sizes
         ]
-        edges.append(values[-1])
-        # The floor that counts stands out.
-        look = {"color": "black", "linewidth": 1.5} if name == "bias" else {"color": "0.5", "linewidth": 1}
+        # The floor that counts stands out, and stays in the picture.
+        counts = name == "bias"
+        edges += values if counts else values[-1:]
+        look = {"color": "black" if counts else "0.5", "linewidth": 1.5 if counts else 1}
         ax.plot(sizes, values, linestyle=styles[index % len(styles)], label=name, **look)
     margin = 0.08 * (max(edges) - min(edges)) or 0.01
     ax.set_ylim(min(edges) - margin, max(edges) + margin)
     ax.set_xscale("function", functions=(np.log1p, np.expm1))
-    ax.set_xlim(sizes[0], sizes[-1])
+    ax.set_xlim(sizes[0] - 0.1, 1.1 * sizes[-1] + 0.1)
     ax.set_xticks(sizes, [str(size) for size in sizes])
     lower = next(cell.metric for cell in report._scores.values() if cell.metric.name == metric).loss
     ax.set_xlabel("ratings of the user (0: before adaptation)")
