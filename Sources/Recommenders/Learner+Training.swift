@@ -9,7 +9,6 @@ extension Learner {
     /// - Throws: an empty task set, a task without rows to learn from, a result that is not finite, or interrupted.
     public func metaGradient(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws -> Double {
         let state = try initialized()
-        state.store.settleAll()
         let all = Array(0..<tasks.count)
         let loss = try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, poll: poll, in: state)
         for (index, spec) in state.model.specs.enumerated() where !spec.isTable {
@@ -107,13 +106,6 @@ extension Learner {
                 let (episode, hiding) = draw(tasks.id(of: task))
                 try memory[index].working.load(task, of: tasks, episode: episode, hiding: hiding)
                 try self.check(memory[index].working, task: task)
-            }
-            // Rows are brought up to date before anybody reads them; tables are independent of each other.
-            try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
-                for index in chunk.indices {
-                    let touched = memory[index - start].working.touchedRows(ofTable: number)
-                    store.settle(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
-                }
             }
             try losses.withUnsafeMutableBufferPointer { losses in
                 nonisolated(unsafe) let losses = losses

@@ -37,17 +37,19 @@ final class TaskMemory {
         rows = Rows(model.tables.count)
     }
 
-    /// Gathers the touched rows of all tables.
+    /// Gathers the touched rows of all tables, brought up to date first.
     func gather(from store: ParameterStore) {
         for (number, table) in model.tables.enumerated() {
             let touched = working.touchedRows(ofTable: number)
+            let parameter = store.parameters[table.parameter]
+            store.settle(touched.rows, count: touched.count, of: parameter)
             let size = touched.count * table.columns * store.precision.elementSize
             rows.gathered[number].reserve(byteCount: size)
             rows.gradients[number].reserve(byteCount: size)
             var bag = mr_bag(
                 rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil)
             store.precision.kernels.pointee.bag(
-                &bag, store.parameters[table.parameter].pointer, Int64(table.columns), rows.gathered[number].pointer,
+                &bag, parameter.pointer, Int64(table.columns), rows.gathered[number].pointer,
                 Int64(table.columns))
         }
     }

@@ -54,13 +54,7 @@ def support_curve(
     --------
     >>> ax = mr.plot.support_curve(report, metric="ndcg@3")  # doctest: +SKIP
     """
-    sizes = sorted(
-        {
-            cell.support_size
-            for cell in report._scores
-            if (cell.scenario, cell.metric) == (scenario, metric) and cell.support_size is not None
-        }
-    )
+    sizes = report.support_sizes(scenario, metric)
     if not sizes:
         raise InvalidValueError(
             f"report: has no {metric!r} by support size in {scenario!r}; "
@@ -86,7 +80,7 @@ def support_curve(
             alpha=0.2,
             linewidth=0,
         )
-    styles = ("--", "-.", ":", (0, (5, 5)))
+    styles = ("--", "-.", ":", "-")
     edges = [edge for line in ax.collections for edge in line.get_paths()[0].vertices[:, 1]]
     for index, name in enumerate(report.floors):
         values = [

@@ -107,6 +107,10 @@ public final class Lowering {
         case let slice as Slice:
             let offset = location.offset + slice.columns.lowerBound
             return Location(base: location.base, offset: offset, stride: location.stride)
+        case let slice as RowSlice:
+            guard let stride = location.stride.fixedValue else { return nil }
+            let offset = location.offset + slice.rows.lowerBound * stride
+            return Location(base: location.base, offset: offset, stride: location.stride)
         case is Broadcast where shape.columns == node.shape.columns:
             return Location(base: location.base, offset: location.offset, stride: 0)
         default:
@@ -203,6 +207,19 @@ public final class Lowering {
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
             column += Int32(graph.nodes[part].shape.columns.fixedValue ?? 0)
+        }
+    }
+
+    func emitStack(_ node: Int) {
+        let out = result(node)
+        var row = 0
+        for part in operands(node) {
+            var target = out
+            target.offset += Int32(row * (graph.nodes[part].shape.columns.fixedValue ?? 0))
+            var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
+            setSize(&instruction, graph.nodes[part].shape)
+            add(instruction, for: node)
+            row += graph.nodes[part].shape.rows.fixedValue ?? 0
         }
     }
 
