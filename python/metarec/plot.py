@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from metarec.errors import InvalidValueError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ def support_curve(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a metric by support size: models as bands of 95 % intervals, floors as thin lines.
+
+    Sizes are spaced by log(1 + size), for the first ratings say most. The picture is as high as the models, `bias`
+    and what the other floors reach at the largest size; far off with few ratings, these leave it.
 
     Parameters
     ----------
@@ -76,15 +81,24 @@ def support_curve(
             linewidth=0,
         )
     styles = ("--", "-.", ":", "-")
+    edges = [edge for line in ax.collections for edge in line.get_paths()[0].vertices[:, 1]]
     for index, name in enumerate(report.floors):
         values = [
             report.interval(name, scenario, metric, support_size=size, **at).value for size in sizes
         ]
-        style = styles[index % len(styles)]
-        ax.plot(sizes, values, linestyle=style, color="0.4", linewidth=1, label=name)
-    ax.set_xlabel("support ratings (0: before adaptation)")
-    ax.set_ylabel(metric)
-    ax.set_title(f"{scenario}: {metric} by support size")
-    ax.set_xticks(sizes)
+        # The floor that counts stands out, and stays in the picture.
+        counts = name == "bias"
+        edges += values if counts else values[-1:]
+        look = {"color": "black" if counts else "0.5", "linewidth": 1.5 if counts else 1}
+        ax.plot(sizes, values, linestyle=styles[index % len(styles)], label=name, **look)
+    margin = 0.08 * (max(edges) - min(edges)) or 0.01
+    ax.set_ylim(min(edges) - margin, max(edges) + margin)
+    ax.set_xscale("function", functions=(np.log1p, np.expm1))
+    ax.set_xlim(sizes[0] - 0.1, 1.1 * sizes[-1] + 0.1)
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    lower = next(cell.metric for cell in report._scores.values() if cell.metric.name == metric).loss
+    ax.set_xlabel("ratings of the user (0: before adaptation)")
+    ax.set_ylabel(f"{metric} ({'lower' if lower else 'higher'} is better)")
+    ax.set_title(scenario.replace("_", " "))
     ax.legend(frameon=False)
     return ax
