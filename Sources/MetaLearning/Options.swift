@@ -59,7 +59,8 @@ public struct OptionSchema: Sendable {
     }
 
     /// One of some words.
-    public static func choice(_ name: String, default value: String, _ words: [String], _ documentation: String) -> Self {
+    public static func choice(_ name: String, default value: String, _ words: [String], _ documentation: String) -> Self
+    {
         Self(name, .choice(words), default: .text(value), documentation)
     }
 }
@@ -95,7 +96,8 @@ public struct Options: Sendable {
         let known = schema.options.map(\.name)
         if let stranger = given.keys.filter({ !known.contains($0) }).min() {
             throw .value(
-                "\(prefix)\(stranger): no such option of \(schema.name); wanted one of \(known.joined(separator: ", "))")
+                "\(prefix)\(stranger): no such option of \(schema.name); wanted one of \(known.joined(separator: ", "))"
+            )
         }
         var values: [String: OptionValue] = [:]
         for option in schema.options {

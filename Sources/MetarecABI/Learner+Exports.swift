@@ -36,7 +36,8 @@ public func mr_learner_create(
 private func value(_ option: mr_option, _ name: String) throws -> OptionValue {
     switch UInt32(bitPattern: option.kind) {
     case MR_OPTION_NUMBERS.rawValue:
-        .numbers(Array(UnsafeBufferPointer(start: option.numbers, count: option.numbers == nil ? 0 : Int(option.count))))
+        .numbers(
+            Array(UnsafeBufferPointer(start: option.numbers, count: option.numbers == nil ? 0 : Int(option.count))))
     case MR_OPTION_TEXT.rawValue: .text(option.text.map { String(cString: $0) } ?? "")
     case MR_OPTION_NONE.rawValue: .none
     default: throw MetarecError.value("options: \"\(name)\" has kind \(option.kind), which is not an mr_option_kind")

@@ -36,7 +36,9 @@ extension Learner {
             let extent = try tasks.extent(of: task)
             return episodes == nil ? true : Episodes.canDraw(from: extent.count)
         }
-        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        guard !order.isEmpty else {
+            throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
+        }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
         order.shuffle(using: &generator)
         var sum = 0.0
@@ -79,7 +81,8 @@ extension Learner {
     private static func notFinite(_ what: String) -> MetarecError {
         MetarecError(
             .arithmetic,
-            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help")
+            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help"
+        )
     }
 
     /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.

@@ -113,7 +113,8 @@ struct Model {
             // The user's one row is the same for both segments.
             let second = isQuery && !isUser
             if schema.isEmbedded {
-                return FieldFeature(schema: schema, source: .indices(Indices(indexInput(index, isQuery: second), rows: rows)))
+                return FieldFeature(
+                    schema: schema, source: .indices(Indices(indexInput(index, isQuery: second), rows: rows)))
             }
             let shape = Shape(rows, .fixed(schema.size))
             return FieldFeature(

@@ -47,7 +47,8 @@ final class TaskMemory {
             rows.gathered[number].reserve(byteCount: size)
             rows.gradients[number].reserve(byteCount: size)
             var bag = mr_bag(
-                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil)
+                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil
+            )
             store.precision.kernels.pointee.bag(
                 &bag, parameter.pointer, Int64(table.columns), rows.gathered[number].pointer,
                 Int64(table.columns))

@@ -37,7 +37,9 @@ public func derivativeErrors(_ test: GradientCase, seed: UInt64) throws -> (firs
     let y = test.function(graph, x)
     var extra: [Matrix] = []
     func weighted(_ value: Value) -> Value {
-        guard let rows = value.shape.rows.fixedValue, let columns = value.shape.columns.fixedValue else { return value.sum }
+        guard let rows = value.shape.rows.fixedValue, let columns = value.shape.columns.fixedValue else {
+            return value.sum
+        }
         extra.append(.random(rows, columns, using: &generator))
         return (value * graph.parameter(x.count + extra.count - 1, value.shape)).sum
     }
