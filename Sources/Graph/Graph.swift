@@ -34,6 +34,7 @@ public final class Graph {
     func append(_ operation: any Operation, _ operands: [Value]) -> Value {
         if simplifies, let simpler = operation.simplified(operands, in: self) { return simpler }
         if simplifies, let cheaper = exploitStructure(operation, operands, in: self) { return cheaper }
+        if simplifies, let cheaper = exploitLowRank(operation, operands, in: self) { return cheaper }
         func record(_ operation: some Operation) -> Value {
             let key = Key(operation: AnyHashable(operation), operands: operands.map(\.id))
             if let id = numbers[key] { return Value(graph: self, id: id) }

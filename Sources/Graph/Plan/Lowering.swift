@@ -152,6 +152,11 @@ public final class Lowering {
         }
     }
 
+    /// Whether a part was computed at this very place; the same part may come again elsewhere in the whole.
+    private func isInPlace(_ part: Int, of whole: Int, at offset: Int32) -> Bool {
+        placedParts[part].map { $0.base == whole && $0.offset == Int(offset) } ?? false
+    }
+
     private func isEmitted(_ id: Int) -> Bool { locations[id]?.base == id || placedParts[id] != nil }
 
     private func base(of id: Int) -> Int { locations[id]?.base ?? id }
@@ -238,9 +243,9 @@ public final class Lowering {
         var column: Int32 = 0
         for part in operands(node) {
             defer { column += Int32(graph.nodes[part].shape.columns.fixedValue ?? 0) }
-            if base(of: part) == node { continue }
             var target = out
             target.offset += column
+            if isInPlace(part, of: node, at: target.offset) { continue }
             var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
@@ -252,9 +257,9 @@ public final class Lowering {
         var row = 0
         for part in operands(node) {
             defer { row += graph.nodes[part].shape.rows.fixedValue ?? 0 }
-            if base(of: part) == node { continue }
             var target = out
             target.offset += Int32(row * (graph.nodes[part].shape.columns.fixedValue ?? 0))
+            if isInPlace(part, of: node, at: target.offset) { continue }
             var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
