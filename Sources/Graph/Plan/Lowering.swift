@@ -66,8 +66,7 @@ public final class Lowering {
         for (place, id) in order.enumerated() where isEmitted(id) {
             position = place
             graph.nodes[fusion.head[id] ?? id].operation.lower(id, in: self)
-            for base in Set((fusion.reads(id) + [id]).map { base(of: $0) }) where lastUse[base, default: -1] <= position
-            {
+            for base in (fusion.reads(id) + [id]).map({ base(of: $0) }) where lastUse[base, default: -1] <= position {
                 if let slot = slotOfBase[base], slots[Int(slot)].owner == .arena, !freeSlots.contains(slot) {
                     freeSlots.append(slot)
                 }
