@@ -84,7 +84,7 @@ private struct Recommender {
 
     /// First order, one step, S support and Q query rows, i item and u user columns, h hidden units. By hand:
     /// support S i h + u h + S h; its gradients S h twice (head, hidden error); Gram Q S i and its use Q S h; rank one
-    /// u + h for the user; query Q i h + u h + Q h; outer gradient Q i h, u h, 2 Q h; inputs' gradient Q i h + (Q h) S
+    /// u + h for the user; query Q i h + Q h, the user's part being the support's; outer gradient Q i h, u h, 2 Q h; inputs' gradient Q i h + (Q h) S
     /// + Q S i, and the user's u h + h + u.
     @Test func multiplyAddsAreThoseOfTheCheapestForm() throws {
         let plan = try Plan(Recommender().maml(steps: 1, firstOrder: true))
@@ -92,7 +92,7 @@ private struct Recommender {
         let (i, u, h) = (2 * Recommender.items, Recommender.users, Recommender.hidden)
         let support = s * i * h + u * h + 3 * s * h
         let gram = q * s * i + q * s * h
-        let query = q * i * h + u * h + q * h
+        let query = q * i * h + q * h
         let outer = q * i * h + u * h + 2 * q * h + q * i * h + q * s * h + q * s * i
         let user = u + h + u * h + h + u
         #expect(plan.multiplyAdds(sizes: [s, q, s + q, 9, 9, 9]) == support + gram + query + outer + user)
