@@ -39,7 +39,8 @@ final class TaskMemory {
 
     /// Gathers the touched rows of all tables.
     func gather(from store: ParameterStore) {
-        for (number, table) in model.tables.enumerated() {
+        for number in model.tables.indices {
+            let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let size = touched.count * table.columns * store.precision.elementSize
             rows.gathered[number].reserve(byteCount: size)
@@ -70,7 +71,8 @@ final class TaskMemory {
             worker.setSize(.table(number), working.touchedRows(ofTable: number).count)
             worker.setInput(model.tableInput(number), rows.gathered[number].pointer)
         }
-        for (field, schema) in model.fields.enumerated() {
+        for field in model.fields.indices {
+            let schema = model.fields[field]
             if field >= model.items.count {
                 bind(field, schema, .user, isQuery: false, to: worker)
             } else {
