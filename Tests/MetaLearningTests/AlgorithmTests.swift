@@ -27,7 +27,9 @@ import Testing
         return [0, 1, 2, 5].flatMap { steps in
             orders.flatMap { order in
                 parts.map { part in
-                    var given: [String: OptionValue] = ["inner_lr": .numbers([α]), "inner_steps": .numbers([Double(steps)])]
+                    var given: [String: OptionValue] = [
+                        "inner_lr": .numbers([α]), "inner_steps": .numbers([Double(steps)]),
+                    ]
                     given["order"] = order
                     given["adapt"] = part
                     return Setting(type: type, given: given)
@@ -44,7 +46,8 @@ import Testing
         let names = Registry.algorithms.map { $0.schema.name }
         #expect(Set(names).count == names.count && names.count >= 5)
         for type in Registry.algorithms {
-            #expect(["inner_lr", "inner_steps"].allSatisfy { name in type.schema.options.contains { $0.name == name } })
+            #expect(
+                ["inner_lr", "inner_steps"].allSatisfy { name in type.schema.options.contains { $0.name == name } })
             #expect(type.schema.documentation.count > 100, "\(type) is not documented")
         }
     }

@@ -44,7 +44,8 @@ import Testing
     @Test(arguments: [
         ("count", OptionValue.numbers([0]), "0.0, wanted a whole number of at least 1"),
         ("count", .numbers([1.5]), "1.5"), ("count", .numbers([.nan]), "nan"), ("count", .numbers([.infinity]), "inf"),
-        ("count", .numbers([1e300]), "1e+300"), ("count", .numbers([1, 2]), "[1.0, 2.0]"), ("count", .numbers([]), "[]"),
+        ("count", .numbers([1e300]), "1e+300"), ("count", .numbers([1, 2]), "[1.0, 2.0]"),
+        ("count", .numbers([]), "[]"),
         ("count", .text("3"), "\"3\""), ("count", .none, "None"),
         ("rate", .numbers([0]), "wanted a finite number above 0"), ("rate", .numbers([-1]), "-1.0"),
         ("rate", .numbers([.nan]), "nan"), ("rate", .numbers([.infinity]), "inf"), ("rate", .none, "None"),
@@ -103,7 +104,8 @@ import Testing
     }
 
     @Test func controlCharactersAreEscaped() throws {
-        let odd = ComponentSchema("a", className: "A", options: [], documentation: "tab\there, bell\u{7}, \"quote\", é 😀")
+        let odd = ComponentSchema(
+            "a", className: "A", options: [], documentation: "tab\there, bell\u{7}, \"quote\", é 😀")
         let object = try JSONSerialization.jsonObject(with: Data(odd.json.utf8)) as? [String: Any]
         #expect(object?["doc"] as? String == odd.documentation)
     }

@@ -41,9 +41,12 @@ import Testing
         }
         #expect(close(try linear.predict(world.tasks), outputs, 1e-13))
         for row in 0..<world.arrays.rowCount { world.arrays.targets[row] = row % 3 == 0 ? 1 : 0 }
-        let clicks = try TestLearner(["loss": .text("logistic"), "algorithm.inner_steps": .numbers([0])], on: world.tasks)
+        let clicks = try TestLearner(
+            ["loss": .text("logistic"), "algorithm.inner_steps": .numbers([0])], on: world.tasks)
         let byHand = try (0..<world.tasks.count).flatMap { task in
-            try world.rows(of: task).query.map { 1 / (1 + (-world.output(try clicks.θ(), task: task, row: $0)).exponential) }
+            try world.rows(of: task).query.map {
+                1 / (1 + (-world.output(try clicks.θ(), task: task, row: $0)).exponential)
+            }
         }
         #expect(close(try clicks.predict(world.tasks), byHand, 1e-12))
         // The bias begins at the log-odds of the share of clicks.
@@ -72,7 +75,8 @@ import Testing
                         above[name]!.elements[place] += 1e-6
                         below[name]!.elements[place] -= 1e-6
                         let slope =
-                            (world.loss(above, task: task, rows: rows) - world.loss(below, task: task, rows: rows)) / 2e-6
+                            (world.loss(above, task: task, rows: rows) - world.loss(below, task: task, rows: rows))
+                            / 2e-6
                         next[name]!.elements[place] -= 0.05 * slope
                     }
                 }
@@ -163,7 +167,8 @@ import Testing
                 let below = try learner.metaGradient(world.tasks).loss
                 pointer.pointee = value
                 let numeric = (above - below) / (2 * step)
-                #expect(Swift.abs(numeric - gradient[place]) < 1e-7 * (1 + Swift.abs(numeric)), "\(tensor.name)[\(place)]")
+                #expect(
+                    Swift.abs(numeric - gradient[place]) < 1e-7 * (1 + Swift.abs(numeric)), "\(tensor.name)[\(place)]")
             }
         }
         #expect(gradients.joined().contains { $0 != 0 })
@@ -272,7 +277,9 @@ import Testing
         #expect(error?.description == "tasks: task 3 has no query rows to learn from")
         let none = try world.tasks.take([])
         #expect(throws: MetarecError.self) { try learner.learner.step(none, poll: .none) }
-        #expect(throws: MetarecError.self) { try learner.learner.trainEpoch(none, episodes: nil, epoch: 0, poll: .none) }
+        #expect(throws: MetarecError.self) {
+            try learner.learner.trainEpoch(none, episodes: nil, epoch: 0, poll: .none)
+        }
         #expect(try learner.predict(none) == [])
     }
 
@@ -311,7 +318,9 @@ import Testing
         let learner = try TestLearner(options, on: world.tasks)
         let poll = Poll { _, _ in false }
         let error = #expect(throws: MetarecError.self) {
-            for epoch in 0..<1000 { _ = try learner.learner.trainEpoch(world.tasks, episodes: nil, epoch: epoch, poll: poll) }
+            for epoch in 0..<1000 {
+                _ = try learner.learner.trainEpoch(world.tasks, episodes: nil, epoch: epoch, poll: poll)
+            }
         }
         #expect(error?.kind == .interrupted)
         // A learner that did just the finished steps has the same numbers.

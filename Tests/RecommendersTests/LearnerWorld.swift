@@ -31,7 +31,8 @@ final class LearnerWorld {
             }
         plot = Borrowed(Matrix.random(itemCount, LearnerWorld.plotWidth, using: &generator).elements)
         age = Borrowed([-1] + (1..<userCount).map { _ in id(LearnerWorld.ages) })
-        taste = Borrowed(Matrix.random(userCount, LearnerWorld.tasteWidth, using: &generator).elements.map { Float($0) })
+        taste = Borrowed(
+            Matrix.random(userCount, LearnerWorld.tasteWidth, using: &generator).elements.map { Float($0) })
         let castIDs = Borrowed(cast.flatMap { $0 })
         let castOffsets = Borrowed(cast.reduce(into: [Int64(0)]) { $0.append($0[$0.count - 1] + Int64($1.count)) })
         let items = try FeatureTable(
@@ -185,7 +186,9 @@ struct TestLearner {
     }
 
     func metaGradient(_ tasks: TaskSet) throws -> (loss: Double, gradients: [[Double]]) {
-        let out = try parameters.map { Buffer([Double](repeating: .nan, count: $0.shape.reduce(1, *)), learner.precision) }
+        let out = try parameters.map {
+            Buffer([Double](repeating: .nan, count: $0.shape.reduce(1, *)), learner.precision)
+        }
         let loss = try learner.metaGradient(tasks, into: out.map(\.pointer), poll: .none)
         return (loss, out.map { $0.numbers(learner.precision) })
     }
