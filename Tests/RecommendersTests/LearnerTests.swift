@@ -146,15 +146,23 @@ import Testing
 
     // MARK: The meta-gradient
 
-    @Test(arguments: ["maml", "meta_sgd"]) func theMetaGradientIsTheDerivative(algorithm: String) throws {
+    @Test(arguments: ["maml", "meta_sgd", "joint_training"]) func theMetaGradientIsTheDerivative(algorithm: String)
+        throws
+    {
         let world = try LearnerWorld(sizes: [(3, 4), (0, 2), (5, 1)])
         let learner = try TestLearner(
             ["algorithm": .text(algorithm), "algorithm.adapt": .text("all"), "backbone.hidden": .numbers([4])],
             on: world.tasks)
         let (loss, gradients) = try learner.metaGradient(world.tasks)
-        // The loss, from the parts: the mean over tasks of the query loss of the adapted network.
-        let adapted = try learner.adapted(world.tasks)
-        let losses = (0..<3).map { world.loss(adapted[$0], task: $0, rows: world.rows(of: $0).query) }
+        // The loss, from the parts: the mean over tasks of the query loss of the adapted network, or over all rows of
+        // the network as it is.
+        let (θ, adapted) = (try learner.θ(), try learner.adapted(world.tasks))
+        let losses = (0..<3).map { task in
+            let (support, query) = world.rows(of: task)
+            return algorithm == "joint_training"
+                ? world.loss(θ, task: task, rows: support.lowerBound..<query.upperBound)
+                : world.loss(adapted[task], task: task, rows: query)
+        }
         #expect(Swift.abs(loss - losses.reduce(0, +) / 3) < 1e-12)
         let step = 1e-6
         for (tensor, gradient) in zip(try learner.parameters, gradients) {
