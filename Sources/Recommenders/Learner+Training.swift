@@ -5,7 +5,7 @@ import MetaLearning
 extension Learner {
     /// Mean meta-loss over the tasks and its gradient.
     ///
-    /// - Parameter out: one buffer per parameter, in the order of `tensors()`, of the parameter's shape, zeroed.
+    /// - Parameter out: one buffer per parameter, in the order of `tensors()`, of the parameter's shape.
     /// - Throws: an empty task set, a task without rows to learn from, a result that is not finite, or interrupted.
     public func metaGradient(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws -> Double {
         let state = try initialized()
@@ -15,7 +15,12 @@ extension Learner {
             guard let buffer = state.dense[index] else { continue }
             out[index].copyMemory(from: buffer.pointer, byteCount: spec.count * precision.elementSize)
         }
-        for (table, gradient) in zip(state.model.tables, state.sparse) { gradient.add(to: out[table.parameter]) }
+        for (table, gradient) in zip(state.model.tables, state.sparse) {
+            let target = out[table.parameter]
+            let byteCount = state.model.specs[table.parameter].count * precision.elementSize
+            target.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+            gradient.add(to: target)
+        }
         return loss
     }
 
@@ -121,8 +126,8 @@ extension Learner {
                     },
                     store: { index, worker in
                         losses[index] = worker.scalarOutput(0)
-                        for (number, table) in model.tables.enumerated() {
-                            worker.copyOutput(1 + table.parameter, to: memory[index].gradient(number))
+                        for number in model.tables.indices {
+                            worker.copyOutput(1 + model.tables[number].parameter, to: memory[index].gradient(number))
                         }
                     })
             }
@@ -150,18 +155,20 @@ extension Learner {
         guard count > 0 else {
             throw MetarecError.value("tasks: task \(task) has no \(options.algorithm.learnsFrom) rows to learn from")
         }
-        for (segment, count) in [(WorkingSet.Segment.support, working.supportCount), (.query, working.queryCount)] {
-            let targets = working.targets(segment)
-            for row in 0..<count {
-                let target =
-                    precision == .float
-                    ? Double(targets.load(fromByteOffset: 4 * row, as: Float.self))
-                    : targets.load(fromByteOffset: 8 * row, as: Double.self)
-                guard options.loss.accepts(target) else {
-                    throw MetarecError.value(
-                        "targets: \(target) in task \(task), wanted \(options.loss.wanted) for the loss "
-                            + "\"\(type(of: options.loss).schema.name)\"")
-                }
+        try check(working.targets(.support), count: working.supportCount, task: task)
+        try check(working.targets(.query), count: working.queryCount, task: task)
+    }
+
+    private func check(_ targets: UnsafeRawPointer, count: Int, task: Int) throws {
+        for row in 0..<count {
+            let target =
+                precision == .float
+                ? Double(targets.load(fromByteOffset: 4 * row, as: Float.self))
+                : targets.load(fromByteOffset: 8 * row, as: Double.self)
+            guard options.loss.accepts(target) else {
+                throw MetarecError.value(
+                    "targets: \(target) in task \(task), wanted \(options.loss.wanted) for the loss "
+                        + "\"\(type(of: options.loss).schema.name)\"")
             }
         }
     }

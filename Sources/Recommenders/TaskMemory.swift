@@ -39,7 +39,8 @@ final class TaskMemory {
 
     /// Gathers the touched rows of all tables, brought up to date first.
     func gather(from store: ParameterStore) {
-        for (number, table) in model.tables.enumerated() {
+        for number in model.tables.indices {
+            let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let parameter = store.parameters[table.parameter]
             store.settle(touched.rows, count: touched.count, of: parameter)
@@ -72,7 +73,8 @@ final class TaskMemory {
             worker.setSize(.table(number), working.touchedRows(ofTable: number).count)
             worker.setInput(model.tableInput(number), rows.gathered[number].pointer)
         }
-        for (field, schema) in model.fields.enumerated() {
+        for field in model.fields.indices {
+            let schema = model.fields[field]
             if field >= model.items.count {
                 bind(field, schema, .user, isQuery: false, to: worker)
             } else {

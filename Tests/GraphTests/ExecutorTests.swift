@@ -86,7 +86,8 @@ import Testing
 
     @Test func noTasksAreNothingToDo() throws {
         let target = Buffer([7], .double)
-        let program = try TestProgram([Graph().parameter(0, .scalar)], parameters: [Matrix(1, 1, [1])], tasks: [], .double)
+        let program = try TestProgram(
+            [Graph().parameter(0, .scalar)], parameters: [Matrix(1, 1, [1])], tasks: [], .double)
         try program.run(sums: [.init(output: 0, into: target.pointer, scale: 1)], loaded: { _, _, _ in Issue.record() })
         #expect(target.numbers(.double) == [7])
     }
@@ -204,7 +205,9 @@ import Testing
             try program.run(sums: targets, store: { _, worker in _ = worker.scalarOutput(0) })
             return allocationCount()! - before
         }
-        guard let (few, many) = try allocations(tasks: 40).flatMap({ few in try allocations(tasks: 80).map { (few, $0) } })
+        guard
+            let (few, many) = try allocations(tasks: 40).flatMap({ few in try allocations(tasks: 80).map { (few, $0) } }
+            )
         else { return }  // cannot be counted here
         #expect(few == many, "\(many - few) blocks for 40 tasks")
     }

@@ -14,7 +14,8 @@ import Testing
     private func kernels(_ outputs: Value..., sourceLocation: SourceLocation = #_sourceLocation) throws -> [Kernel] {
         var generator = TestGenerator(5)
         let parameters = [(4, 3), (1, 3), (1, 1), (4, 4)].map { Matrix.random($0.0, $0.1, using: &generator) }
-        let inputs = (0..<12).map { _ in Matrix.random(7, 4, using: &generator) } + [Matrix.random(7, 3, using: &generator)]
+        let inputs =
+            (0..<12).map { _ in Matrix.random(7, 4, using: &generator) } + [Matrix.random(7, 3, using: &generator)]
         let task = TestTask(sizes: [.support: 7], inputs: inputs)
         let program = try TestProgram(outputs, parameters: parameters, tasks: [task], .double)
         for (a, b) in zip(try program.results()[0], interpret(outputs, parameters: parameters, task: task)) {
@@ -95,6 +96,7 @@ import Testing
         let (θ, inputs) = (RandomFunction.θ(in: graph), RandomFunction.inputs(in: graph))
         let loss = RandomFunction(seed: seed, length: 40).loss(θ, inputs)
         let plan = try Plan(gradients(of: loss, with: θ))
-        #expect(plan.chains.allSatisfy { $0.inputs.count <= Int(MR_CHAIN_INPUTS) && $0.steps.count <= Int(MR_CHAIN_STEPS) })
+        #expect(
+            plan.chains.allSatisfy { $0.inputs.count <= Int(MR_CHAIN_INPUTS) && $0.steps.count <= Int(MR_CHAIN_STEPS) })
     }
 }

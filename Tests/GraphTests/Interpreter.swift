@@ -64,7 +64,8 @@ func interpret(_ outputs: [Value], parameters: [Matrix] = [], task: TestTask = T
                 Matrix(rows, columns) { row, column in
                     exp(x[0][row, column]) / (0..<columns).reduce(0) { $0 + exp(x[0][row, $1]) }
                 }
-            case is LogSumExp: Matrix(rows, 1) { row, _ in log((0..<x[0].columns).reduce(0) { $0 + exp(x[0][row, $1]) }) }
+            case is LogSumExp:
+                Matrix(rows, 1) { row, _ in log((0..<x[0].columns).reduce(0) { $0 + exp(x[0][row, $1]) }) }
             default: preconditionFailure("the interpreter does not know \(node.operation)")
             }
     }

@@ -70,7 +70,8 @@ import Testing
         let place = try Plan([(0..<20).reduce(x.tanh) { value, _ in value.sumOverRows * value }])
         #expect(place.slots.filter { $0.owner == .arena }.count == 2)
 
-        let (planned, withoutReuse) = arena(try Plan(Network(widths: [16, 32, 32, 1]).maml(steps: 5)), sizes: [20, 10])
+        let (planned, withoutReuse) = arena(
+            try Plan(Network(widths: [16, 32, 32, 1]).maml(steps: 5)), sizes: [20, 10])
         #expect(planned * 2 < withoutReuse)
     }
 
@@ -94,7 +95,8 @@ import Testing
         let graph = Graph()
         let (w, x) = (graph.parameter(0, Shape(1, 3)), graph.input(0, Shape(.support, 3)))
         let outputs = [
-            w, x, w, x.slice(columns: 1..<3), w.transposed, w.broadcast(to: x.shape), graph.constant(7, shape: Shape(2, 2)),
+            w, x, w, x.slice(columns: 1..<3), w.transposed, w.broadcast(to: x.shape),
+            graph.constant(7, shape: Shape(2, 2)),
             x.slice(columns: 2..<3).transposed,
         ]
         let parameters = [Matrix(1, 3, [1, 2, 3])]

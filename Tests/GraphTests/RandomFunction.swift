@@ -74,7 +74,9 @@ struct RandomFunction {
     }
 
     private func step(_ x: Value, _ pool: [Value], _ leaves: [Value], _ generator: inout TestGenerator) -> Value? {
-        func mate(where fits: (Shape) -> Bool) -> Value? { pool.filter { fits($0.shape) }.randomElement(using: &generator) }
+        func mate(where fits: (Shape) -> Bool) -> Value? {
+            pool.filter { fits($0.shape) }.randomElement(using: &generator)
+        }
         func broadcastMate() -> Value? {
             mate { y in
                 (y.rows == x.shape.rows || y.rows == 1 || x.shape.rows == 1)
