@@ -43,9 +43,9 @@ class MeLU(Preset):
     Parameters
     ----------
     embedding_dim, hidden
-        Of the network, as published: 32 and (64, 64).
+        Of the network. Published: 32 and (64, 64); 16 does better on users and items held out of training.
     inner_lr, inner_steps, order
-        Of the inner loop, as in `MAML`. The published step size 5e-6 adapts nothing.
+        Of the inner loop, as in `MAML`. Published: a step size of 5e-6, which adapts nothing.
     lr
         Of the outer Adam.
     **options
@@ -68,12 +68,12 @@ class MeLU(Preset):
     def __init__(
         self,
         *,
-        embedding_dim: int = 32,
+        embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
-        inner_lr: float = 0.01,
+        inner_lr: float = 0.03,
         inner_steps: int = 5,
         order: int = 2,
-        lr: float = 1e-3,
+        lr: float = 5e-4,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -123,12 +123,12 @@ class FineTune(Preset):
     def __init__(
         self,
         *,
-        embedding_dim: int = 32,
+        embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
-        inner_lr: float = 0.01,
+        inner_lr: float = 0.02,
         inner_steps: int = 5,
         adapts: str = "decision",
-        lr: float = 1e-3,
+        lr: float = 5e-4,
         **options: Any,
     ) -> None:
         super().__init__(**options)
