@@ -42,7 +42,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="default: movielens-1m where METAREC_DATA says where data sets are, else synthetic",
     )
     parser.add_argument(
-        "--epochs", type=int, default=30, help="at most; validation may stop earlier"
+        "--epochs", type=int, default=60, help="at most; validation may stop earlier"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("demo.png"), help="the picture")
