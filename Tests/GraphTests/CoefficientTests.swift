@@ -5,7 +5,12 @@ import Testing
 
 @Suite struct CoefficientTests {
     private func evaluate(_ coefficient: Coefficient, support: Int, query: Int = 1) -> Double {
-        [support, query].withUnsafeBufferPointer { coefficient.evaluate(sizes: $0.baseAddress!) }
+        let graph = Graph()
+        let shape = Shape(.symbol(.table(0)), 1)  // a size that the coefficient does not know
+        let value = graph.input(0, shape).scaled(by: coefficient).sum
+        let sizes: [Symbol: Int] = [.support: support, .query: query, .table(0): 1]
+        let task = TestTask(sizes: sizes, inputs: [Matrix(1, 1, [1])])
+        return (try? TestSupport.evaluate([value], tasks: [task]))?[0][0].elements[0] ?? .nan
     }
 
     @Test func sizesMultiplyAndDivide() {

@@ -113,9 +113,11 @@ private final class TaskMemory {
     }
 
     func bind(to worker: Worker) {
-        for (symbol, size) in sizes { worker.setSize(symbol, size) }
-        for (input, buffer) in inputs.enumerated() { worker.setInput(input, buffer.pointer) }
-        for (index, rows) in indices.enumerated() {
+        // By index: unoptimised iterators allocate.
+        for place in sizes.indices { worker.setSize(sizes[place].symbol, sizes[place].size) }
+        for input in inputs.indices { worker.setInput(input, inputs[input].pointer) }
+        for index in indices.indices {
+            let rows = indices[index]
             worker.setIndices(
                 index, rows: rows.rows, ids: UnsafePointer(rows.ids.pointer.assumingMemoryBound(to: Int32.self)),
                 offsets: (rows.offsets?.pointer.assumingMemoryBound(to: Int32.self)).map { UnsafePointer($0) },

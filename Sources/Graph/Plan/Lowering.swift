@@ -66,8 +66,7 @@ public final class Lowering {
         for (place, id) in order.enumerated() where isEmitted(id) {
             position = place
             graph.nodes[fusion.head[id] ?? id].operation.lower(id, in: self)
-            for base in Set((fusion.reads(id) + [id]).map { base(of: $0) }) where lastUse[base, default: -1] <= position
-            {
+            for base in (fusion.reads(id) + [id]).map({ base(of: $0) }) where lastUse[base, default: -1] <= position {
                 if let slot = slotOfBase[base], slots[Int(slot)].owner == .arena, !freeSlots.contains(slot) {
                     freeSlots.append(slot)
                 }
@@ -150,6 +149,11 @@ public final class Lowering {
         default:
             return nil
         }
+    }
+
+    /// Whether a part was computed at this very place; the same part may come again elsewhere in the whole.
+    private func isInPlace(_ part: Int, of whole: Int, at offset: Int32) -> Bool {
+        placedParts[part].map { $0.base == whole && $0.offset == Int(offset) } ?? false
     }
 
     private func isEmitted(_ id: Int) -> Bool { locations[id]?.base == id || placedParts[id] != nil }
@@ -238,9 +242,9 @@ public final class Lowering {
         var column: Int32 = 0
         for part in operands(node) {
             defer { column += Int32(graph.nodes[part].shape.columns.fixedValue ?? 0) }
-            if base(of: part) == node { continue }
             var target = out
             target.offset += column
+            if isInPlace(part, of: node, at: target.offset) { continue }
             var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
@@ -252,9 +256,9 @@ public final class Lowering {
         var row = 0
         for part in operands(node) {
             defer { row += graph.nodes[part].shape.rows.fixedValue ?? 0 }
-            if base(of: part) == node { continue }
             var target = out
             target.offset += Int32(row * (graph.nodes[part].shape.columns.fixedValue ?? 0))
+            if isInPlace(part, of: node, at: target.offset) { continue }
             var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
