@@ -67,7 +67,7 @@ import Testing
         let line = try Plan([(0..<20).reduce(x) { value, _ in value.matmul(w) }])
         #expect(line.instructionCount == 20 && line.slots.filter { $0.owner == .arena }.count == 2)
         // A line of sums works in place.
-        let place = try Plan([(0..<20).reduce(x.matmul(w)) { value, _ in value.sumOverRows + value }])
+        let place = try Plan([(0..<20).reduce(x.tanh) { value, _ in value.sumOverRows * value }])
         #expect(place.slots.filter { $0.owner == .arena }.count == 2)
 
         let (planned, withoutReuse) = arena(try Plan(Network(widths: [16, 32, 32, 1]).maml(steps: 5)), sizes: [20, 10])
