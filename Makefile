@@ -28,8 +28,8 @@ test: test-swift test-python ## Run all tests
 test-swift: install ## Run the Swift tests
 	$(swift) test
 
-test-python: install ## Run the Python tests
-	$(python) -m pytest
+test-python: install ## Run the Python tests and the notebooks
+	$(python) -m pytest --nbmake --nbmake-timeout=60 python/tests Notebooks
 
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests

@@ -2,8 +2,9 @@
 
     METAREC_DATA=... python python/benchmarks/accuracy.py [--seeds 0 1 2] [--draws 5] [--all]
 
-How many epochs a model trains is chosen on `splits.validation`, with the first seed; then every seed trains so long
-on the whole training part and is scored on the draws 0 ... of the test scenarios. Nothing is chosen on these.
+How many epochs a model trains is chosen on `splits.validation`, with the first seed; then every
+seed trains so long on the whole training part and is scored on the draws 0 ... of the test
+scenarios. Nothing is chosen on these.
 Prints Markdown. Definitions: docs/protocol.md.
 """
 
@@ -18,7 +19,8 @@ import numpy as np
 
 import metarec as mr
 
-# What was chosen on validation; all else is default. `epochs` fixes their number, without it validation chooses.
+# What was chosen on validation; all else is default. `epochs` fixes their number; without it
+# validation chooses.
 OPTIONS: dict[str, dict[str, Any]] = {
     "MeLU": {},
     "FineTune": {},
@@ -35,6 +37,7 @@ OTHERS: dict[str, Any] = {
     "Meta-SGD": lambda: mr.MetaSGD(**INNER),
 }
 METRICS = ("mae", "rmse", "ndcg@3")
+COLUMNS = (("mae", "mean"), ("mae", "rounded"), ("rmse", "mean"), ("ndcg@3", "mean"))
 FLOORS = ("global_mean", "user_mean", "user_median", "bias")
 # MAE of Lee et al., KDD 2019. Their draws are not published.
 PUBLISHED = {"new_user": 0.7854, "new_item": 0.9275, "new_both": 0.9235}
@@ -42,7 +45,7 @@ TITLES = {"new_user": "New user", "new_item": "New item", "new_both": "New user 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Accuracy on MovieLens-1M, MeLU's published split.")
+    parser = argparse.ArgumentParser(description="Accuracy on MeLU's split of MovieLens-1M.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
     parser.add_argument("--draws", type=int, default=5, help="draws of support and query")
     parser.add_argument("--all", action="store_true", help="the other meta-algorithms too")
@@ -90,9 +93,10 @@ def _markdown(
 ) -> str:
     seeds = options.seeds
     lines = [
-        f"MovieLens-1M, MeLU's published split, {options.draws} draws, mean of {len(seeds)} training seeds. "
-        "Brackets: 95 % bootstrap",
-        "interval over users of the paired difference from `bias` on the same draws, the widest over the seeds.",
+        f"MovieLens-1M, MeLU's published split, {options.draws} draws, "
+        f"mean of {len(seeds)} training seeds. Brackets: 95 %",
+        "bootstrap interval over users of the paired difference from `bias` on the same draws, "
+        "the widest over the seeds.",
     ]
     for scenario in report.scenarios:
         tasks = report.interval("bias", scenario, "mae").tasks
@@ -105,12 +109,12 @@ def _markdown(
         ]
         for name in (*names, *FLOORS):
             runs = [name] if name in FLOORS else [f"{name}/{seed}" for seed in seeds]
-            cells = [
-                _mean(report, runs, scenario, metric, decision)
-                for metric, decision in (("mae", "mean"), ("mae", "rounded"), ("rmse", "mean"), ("ndcg@3", "mean"))
-            ]
-            paired = ["", "", ""] if name in FLOORS else [_paired(report, runs, scenario, m) for m in METRICS]
-            lines.append(f"| {name} | {' | '.join([*cells, *paired])} |")
+            cells = [_mean(report, runs, scenario, *column) for column in COLUMNS]
+            if name in FLOORS:
+                cells += [""] * len(METRICS)
+            else:
+                cells += [_paired(report, runs, scenario, metric) for metric in METRICS]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
         lines.append(f"| MeLU as published | {PUBLISHED[scenario]:.4f} | | | | | | |")
     lines += ["", "; ".join(f"{name}: {fact}" for name, fact in facts.items()) + "."]
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""A recommender for cold starts, from ratings to a ranking: ``python -m metarec.demo``, or ``make demo``.
+"""From ratings to a ranking for a new user: ``python -m metarec.demo``, or ``make demo``.
 
-Trains MeLU and the plain transfer learning that it must be compared with, shows both beside the trivial floors,
-ranks items for one new user before and after five ratings, and draws the error by number of ratings.
+Trains MeLU and the plain transfer learning that it must be compared with, shows both beside the
+trivial floors, ranks items for one new user before and after five ratings, and draws the error by
+number of ratings.
 """
 
 import argparse
@@ -9,13 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import metarec as mr
+from metarec.splits import Splits
 
 SYNTHETIC, MOVIELENS = "synthetic", "movielens-1m"
 
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m metarec.demo", description="Train a cold-start recommender and compare it with the floors."
+        prog="python -m metarec.demo",
+        description="Train a cold-start recommender and compare it with the floors.",
     )
     parser.add_argument(
         "--data",
@@ -39,7 +41,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=MOVIELENS if os.environ.get("METAREC_DATA") else SYNTHETIC,
         help="default: movielens-1m where METAREC_DATA says where data sets are, else synthetic",
     )
-    parser.add_argument("--epochs", type=int, default=30, help="at most; validation may stop earlier")
+    parser.add_argument(
+        "--epochs", type=int, default=60, help="at most; validation may stop earlier"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("demo.png"), help="the picture")
     return parser.parse_args(arguments)
@@ -63,10 +67,11 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\nDone in {time.perf_counter() - started:.0f} s.")
 
 
-def _ratings(name: str, seed: int) -> tuple[mr.Dataset, mr.split.Splits]:
+def _ratings(name: str, seed: int) -> tuple[mr.Dataset, Splits]:
     if name == SYNTHETIC:
         print("Data: synthetic ratings with the statistics of a real data set.")
-        print("For MovieLens-1M set METAREC_DATA to the folder that has ml-1m/, or give --data movielens-1m.\n")
+        print("For MovieLens-1M set METAREC_DATA to the folder that has ml-1m/,")
+        print("or give --data movielens-1m to fetch it.\n")
         data = mr.datasets.synthetic(users=2000, items=600, seed=seed)
         return data, mr.split.cold_start(data, seed=seed)
     data = mr.datasets.movielens_1m()
@@ -74,12 +79,12 @@ def _ratings(name: str, seed: int) -> tuple[mr.Dataset, mr.split.Splits]:
     if (data.folder / "melu_splits").is_dir():
         print("Data: MovieLens-1M, by MeLU's published split.\n")
         return data, mr.split.melu(data, seed=seed)
-    print("Data: MovieLens-1M. MeLU's lists (melu_splits/) are not beside it: a fifth of the users, and the")
-    print("films from 1998 on, are new.\n")
-    return data, mr.split.cold_start(data, new_items=lambda items: items["year"] >= 1998, seed=seed)
+    print("Data: MovieLens-1M. MeLU's lists (melu_splits/) are not beside it:")
+    print("a fifth of the users, and the films from 1998 on, are new.\n")
+    return data, mr.split.cold_start(data, new_items=lambda film: film["year"] >= 1998, seed=seed)
 
 
-def _trained(model: mr.MetaLearner, splits: mr.split.Splits) -> mr.MetaLearner:
+def _trained(model: mr.MetaLearner, splits: Splits) -> mr.MetaLearner:
     print(f"Training {model} ...", flush=True)
     started = time.perf_counter()
     seen = sys.stderr.isatty()
@@ -94,7 +99,8 @@ def _trained(model: mr.MetaLearner, splits: mr.split.Splits) -> mr.MetaLearner:
 
 
 def _show_epoch(row: dict[str, float]) -> None:
-    print(f"  epoch {row['epoch']:>2}  loss {row['loss']:.4f}  validation RMSE {row['validation']:.4f}", flush=True)
+    scores = f"loss {row['loss']:.4f}  validation RMSE {row['validation']:.4f}"
+    print(f"  epoch {row['epoch']:>2}  {scores}", flush=True)
 
 
 def _say_which_side(report: mr.Report) -> None:
@@ -103,10 +109,11 @@ def _say_which_side(report: mr.Report) -> None:
     for row in report.compare("MeLU", "bias").rows:
         if row["decision"] == "mean":
             interval = f"{row['difference']:+z.3f} [{row['low']:+z.3f}, {row['high']:+z.3f}]"
-            print(f"  {row['scenario']:<9} {row['metric']:<7} {interval:<26} {sides[row['better']]}")
+            side = sides[row["better"]]
+            print(f"  {row['scenario']:<9} {row['metric']:<7} {interval:<26} {side}")
 
 
-def _rank_for_a_new_user(model: mr.MetaLearner, data: mr.Dataset, splits: mr.split.Splits) -> None:
+def _rank_for_a_new_user(model: mr.MetaLearner, data: mr.Dataset, splits: Splits) -> None:
     rows, counts, _ = splits["new_user"].rows()
     starts = np.cumsum(counts) - counts
     # The first user whose five ratings say something: from 2 stars or fewer to 5.
@@ -114,22 +121,27 @@ def _rank_for_a_new_user(model: mr.MetaLearner, data: mr.Dataset, splits: mr.spl
     task = int(np.argmax((firsts.min(1) <= 2) & (firsts.max(1) >= 5)))
     mine = rows[starts[task] : starts[task] + counts[task]]
     five, later = mine[:5], mine[5:]
-    user = data.user_ids([splits["new_user"].users[task]])[0]
     items, ratings = data.item_ids(data.item[five]), data.rating[five]
 
-    known = {name: values[splits["new_user"].users[task]] for name, values in data.user_columns.items()}
-    about = ", ".join(f"{name}: {_words(value)}" for name, value in known.items() if name != "user" and value is not None)
+    code = splits["new_user"].users[task]
+    known = {name: values[code] for name, values in data.user_columns.items() if name != "user"}
+    about = ", ".join(f"{name}: {_words(each)}" for name, each in known.items() if each is not None)
     print(f"\nA new user ({about}) gives five ratings:")
     for item, rating in zip(items, ratings, strict=True):
         print(f"  {rating:g}  {_title(data, item)}")
 
+    user = data.user_ids([code])[0]
     before = model.adapt(user=user).recommend(k=10, exclude=items)
     after = model.adapt(items=items, ratings=ratings, user=user).recommend(k=10)
-    given = dict(zip(data.item_ids(data.item[later]).tolist(), data.rating[later].tolist(), strict=True))
+    others = data.item_ids(data.item[later]).tolist()
+    given = dict(zip(others, data.rating[later].tolist(), strict=True))
     print(f"\n{'':>4}{'ten best before any rating':<44}ten best after the five")
-    for place, pair in enumerate(zip_longest(before, after), 1):
-        cells = (f"{score:.2f}  {_title(data, item)[:30]}{_given(given.get(item))}" for item, score in pair)
-        print(f"{place:>3} {next(cells):<44}{next(cells)}")
+    for place, pair in enumerate(zip(before, after, strict=True), 1):
+        left, right = (
+            f"{score:.2f}  {_title(data, item)[:30]}{_given(given.get(item))}"
+            for item, score in pair
+        )
+        print(f"{place:>3} {left:<44}{right}")
     print("    (n*): rated so by this user elsewhere in the data, which the model has not seen")
 
 
@@ -156,12 +168,15 @@ def _draw(report: mr.Report, options: argparse.Namespace) -> None:
     import matplotlib.pyplot as plt
 
     scenarios = [name for name in ("new_user", "new_item", "new_both") if name in report.scenarios]
+    size = (4 * len(scenarios) + 1.5, 4.2)
     figure, panels = plt.subplots(
-        1, len(scenarios), figsize=(4 * len(scenarios) + 1.5, 4.2), squeeze=False, layout="constrained"
+        1, len(scenarios), figsize=size, squeeze=False, layout="constrained"
     )
     for scenario, ax in zip(scenarios, panels[0], strict=True):
-        mr.plot.support_curve(report, "mae", scenario, ax=ax).get_legend().remove()
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+        mr.plot.support_curve(report, "mae", scenario, ax=ax)
+        ax.get_legend().remove()
+    lines = panels[0][0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside right center", frameon=False)
     figure.suptitle(f"{options.data}: mean absolute error by number of ratings known of a user")
     figure.savefig(options.out, dpi=150)
     print(f"\nThe error by number of ratings: {options.out}")

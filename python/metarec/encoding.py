@@ -30,12 +30,14 @@ def decode(value: Any) -> Any:
         return tuple(decode(each) for each in value)
     if not isinstance(value, dict):
         return value
-    if "component" in value:
+    if value.keys() == {"component", "options"}:
         kind = COMPONENTS.get(value["component"])
         if kind is None:
-            raise InvalidValueError(f"no component {value['component']!r}; there are {list(COMPONENTS)}")
+            raise InvalidValueError(
+                f"no component {value['component']!r}; there are {list(COMPONENTS)}"
+            )
         return kind(**decode(value["options"]))
-    if "episodes" in value:
+    if value.keys() == {"episodes"}:
         support, query = decode(value["episodes"])
         return Episodes(support=support, query=query)
     return {name: decode(each) for name, each in value.items()}

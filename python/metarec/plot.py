@@ -24,8 +24,8 @@ def support_curve(
 ) -> Axes:
     """Draw a metric by support size: models as bands of 95 % intervals, floors as thin lines.
 
-    Sizes are spaced by log(1 + size), for the first ratings say most. The picture is as high as the models, `bias`
-    and what the other floors reach at the largest size; far off with few ratings, these leave it.
+    Sizes are spaced by log(1 + size), for the first ratings say most. The picture holds the models,
+    `bias`, and what the other floors reach at the largest size; far off before, these leave it.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ def support_curve(
             ) from error
         _, ax = plt.subplots(layout="constrained")
     at: dict[str, Any] = {"decision": decision}
+    edges: list[float] = []
     for name in report.models:
         cells = [report.interval(name, scenario, metric, support_size=size, **at) for size in sizes]
         (line,) = ax.plot(sizes, [cell.value for cell in cells], marker="o", label=name, zorder=3)
@@ -80,8 +81,8 @@ def support_curve(
             alpha=0.2,
             linewidth=0,
         )
+        edges += [edge for cell in cells for edge in (cell.low, cell.high)]
     styles = ("--", "-.", ":", "-")
-    edges = [edge for line in ax.collections for edge in line.get_paths()[0].vertices[:, 1]]
     for index, name in enumerate(report.floors):
         values = [
             report.interval(name, scenario, metric, support_size=size, **at).value for size in sizes
@@ -89,8 +90,14 @@ def support_curve(
         # The floor that counts stands out, and stays in the picture.
         counts = name == "bias"
         edges += values if counts else values[-1:]
-        look = {"color": "black" if counts else "0.5", "linewidth": 1.5 if counts else 1}
-        ax.plot(sizes, values, linestyle=styles[index % len(styles)], label=name, **look)
+        ax.plot(
+            sizes,
+            values,
+            linestyle=styles[index % len(styles)],
+            color="black" if counts else "0.5",
+            linewidth=1.5 if counts else 1,
+            label=name,
+        )
     margin = 0.08 * (max(edges) - min(edges)) or 0.01
     ax.set_ylim(min(edges) - margin, max(edges) + margin)
     ax.set_xscale("function", functions=(np.log1p, np.expm1))
