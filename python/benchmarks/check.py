@@ -9,10 +9,11 @@ TOLERANCE = 1e-4
 
 
 def difference(found: Parameters, expected: Parameters) -> float:
-    """Return the largest difference in any parameter, relative to that parameter's largest entry."""
+    """Return the largest difference in a parameter, relative to its largest entry."""
     assert found.keys() == expected.keys()
     return max(
-        float(np.abs(found[name] - g).max() / max(np.abs(g).max(), 1e-12)) for name, g in expected.items()
+        float(np.abs(found[name] - g).max() / max(np.abs(g).max(), 1e-12))
+        for name, g in expected.items()
     )
 
 
@@ -25,6 +26,7 @@ def check(systems: list[Remote], reference: Remote) -> dict[str, float]:
             found[system.name] = difference(system.gradient(), expected)
             if not found[system.name] <= TOLERANCE:
                 raise RuntimeError(
-                    f"{system.name}: its meta-gradient differs from {reference.name}'s by {found[system.name]:.1e}"
+                    f"{system.name}: its meta-gradient differs from {reference.name}'s "
+                    f"by {found[system.name]:.1e}"
                 )
     return found

@@ -11,7 +11,7 @@ RATINGS, STEPS, CANDIDATES = (1, 10, 50), (1, 5), (0, 1_000, 100_000)
 
 
 def measure_latency(systems: list[str], *, short: bool) -> list[dict[str, Any]]:
-    """Microseconds, p50 and p99, and the first call's, of every system that adapts single users; one thread."""
+    """Microseconds, p50, p99 and the first call's, of every system; one thread."""
     steps, ratings, candidates, seconds = STEPS, RATINGS, CANDIDATES, 1.0
     if short:
         steps, ratings, candidates, seconds = (1,), (10,), (0, 1_000), 0.2
@@ -26,7 +26,11 @@ def measure_latency(systems: list[str], *, short: bool) -> list[dict[str, Any]]:
                 worker.prepare(workload, algorithm)
             for rating in ratings:
                 for candidate in candidates:
-                    row: dict[str, Any] = {"steps": step, "ratings": rating, "candidates": candidate}
+                    row: dict[str, Any] = {
+                        "steps": step,
+                        "ratings": rating,
+                        "candidates": candidate,
+                    }
                     parts: dict[str, list[float]] = {name: [] for name in names}
                     for _ in range(3):
                         for worker in workers:
@@ -37,8 +41,8 @@ def measure_latency(systems: list[str], *, short: bool) -> list[dict[str, Any]]:
                         p50, p99 = 1e6 * np.percentile(times[1:], (50, 99))
                         row[name] = {"p50": p50, "p99": p99, "first": 1e6 * times[0]}
                     found.append(row)
-                    print("adapt:", step, rating, candidate,
-                          {name: round(row[name]["p50"], 1) for name in names}, file=sys.stderr)  # fmt: skip
+                    p50s = ", ".join(f"{name} {row[name]['p50']:,.0f}" for name in names)
+                    print(f"adapt, {step} steps, {rating}, {candidate}: {p50s}", file=sys.stderr)
         finally:
             for worker in workers:
                 worker.close()

@@ -1,7 +1,8 @@
-"""What the machine can do in this run: multiply-adds a second of one core, and bytes a second from memory.
+"""What the machine can do in this run: multiply-adds of one core, bytes from memory, a second.
 
-A C probe, compiled by the compiler found here. Without one, the peak is that of a large matrix product, and is said to
-be. Run as a script it is a process of its own, so that it shares a core with nobody.
+A C probe, compiled by the compiler found here. Without one, the peak is that of a large matrix
+product, and is said to be. Run as a script it is a process of its own, so that it shares a core
+with nobody.
 """
 
 import ctypes
@@ -44,10 +45,14 @@ def _bandwidth(probe: ctypes.CDLL | None) -> float:
     n = 32 << 20
     a, b, c = (np.ones(n, np.float32) for _ in range(3))
     if probe is None:
-        return float(np.median([3 * 4 * n / _seconds(lambda: np.add(b, c, out=a)) for _ in range(5)]))
+        return float(
+            np.median([3 * 4 * n / _seconds(lambda: np.add(b, c, out=a)) for _ in range(5)])
+        )
     probe.triad.argtypes = [ctypes.c_size_t, ctypes.c_float] + 3 * [ctypes.c_void_p]
     arguments = (n, 0.5, a.ctypes.data, b.ctypes.data, c.ctypes.data)
-    return float(np.median([3 * 4 * n / _seconds(lambda: probe.triad(*arguments)) for _ in range(5)]))
+    return float(
+        np.median([3 * 4 * n / _seconds(lambda: probe.triad(*arguments)) for _ in range(5)])
+    )
 
 
 def _seconds(action) -> float:
@@ -64,16 +69,27 @@ def _compiled() -> ctypes.CDLL | None:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "probe.so")
         source = Path(__file__).with_name("probe.c")
-        flags = ["-O3", "-march=native", "-ffp-contract=fast", "-mprefer-vector-width=512", "-shared", "-fPIC"]
+        flags = [
+            "-O3",
+            "-march=native",
+            "-ffp-contract=fast",
+            "-mprefer-vector-width=512",
+            "-shared",
+            "-fPIC",
+        ]
         if platform.machine() != "x86_64":
             flags.remove("-mprefer-vector-width=512")
-        built = subprocess.run([compiler, *flags, "-o", str(library), str(source)], capture_output=True)
+        built = subprocess.run(
+            [compiler, *flags, "-o", str(library), str(source)], capture_output=True
+        )
         return ctypes.CDLL(str(library)) if built.returncode == 0 else None
 
 
 def measure() -> tuple[float, float, str]:
     """Return GFLOP/s and GB/s of one core, and how the former was measured."""
-    out = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, __file__], capture_output=True, text=True, check=True
+    ).stdout
     flops, bandwidth, how = out.split(" ", 2)
     return float(flops), float(bandwidth), how.strip()
 
@@ -81,7 +97,8 @@ def measure() -> tuple[float, float, str]:
 def describe() -> str:
     """Return the processor's name and number."""
     names = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} processors"
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} processors"
 
 
 def _cpuinfo() -> list[str]:

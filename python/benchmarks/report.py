@@ -12,23 +12,34 @@ def markdown(results: dict[str, Any]) -> str:
     lines = [
         "# Speed",
         "",
-        f"`{results['command']}` on {results['machine']}; {clock}, medians of alternating blocks, float32.",
-        f"One core: {results['peak']:.0f} GFLOP/s ({results['peak_by']}), {results['bandwidth']:.0f} GB/s (triad).",
+        f"`{results['command']}` on {results['machine']};",
+        f"{clock}, medians of alternating blocks, float32. One core: {results['peak']:.0f} GFLOP/s",
+        f"({results['peak_by']}), {results['bandwidth']:.0f} GB/s (triad).",
         "8 fields x 32 -> 64 -> 64 -> 1, supports of 3 to 90 rows, 10 query rows, meta-batches of 32.",
     ]
     if results["missing"]:
         lines.append(f"Skipped, not installed: {', '.join(results['missing'])}.")
-    for what, title in (("steps", "Whole outer steps"), ("gradients", "Gradients alone, no optimizer")):
+    for what, title in (
+        ("steps", "Whole outer steps"),
+        ("gradients", "Gradients alone, no optimizer"),
+    ):
         if results["training"]:
             lines += ["", f"## {title}, tasks a second", "", *_training(results["training"], what)]
     if results["training"]:
         lines += ["", "## First calls and memory", "", *_facts(results["training"])]
     if results.get("latency"):
-        lines += ["", "## One user, microseconds from Python, one thread", "", *_latency(results["latency"])]
+        lines += [
+            "",
+            "## One user, microseconds from Python, one thread",
+            "",
+            *_latency(results["latency"]),
+        ]
     if results.get("growth"):
         lines += ["", "## What the cost follows (metarec, exact MAML, 1 step, one thread)", ""]
         lines += ["| | size | µs a task |", "|---|---:|---:|"]
-        lines += [f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]]
+        lines += [
+            f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -50,12 +61,14 @@ def _training(rows: list[dict[str, Any]], what: str) -> list[str]:
         # The ratio of blocks that ran side by side, so that what slows both cancels.
         ratio = f"{_ratio(row, fastest, what):.1f} x" if peers else ""
         share = rates["metarec"] * row["mflop"] / 1e3 / (row["peak"] * row["threads"])
-        lines.append(
-            f"| {row['algorithm']} | {row['threads']} | {' | '.join(cells)} | {fastest} | {ratio} | {share:.0%} |"
-        )
-    lines += ["", "Share of peak: the arithmetic that cannot be avoided, first layer split by user and item, over the "
-              "measured multiply-add peak of the cores used."]  # fmt: skip
-    return lines
+        cells += [fastest, ratio, f"{share:.0%}"]
+        lines.append(f"| {row['algorithm']} | {row['threads']} | {' | '.join(cells)} |")
+    return [
+        *lines,
+        "",
+        "Share of peak: the arithmetic that cannot be avoided, first layer split by user and item,",
+        "over the measured multiply-add peak of the cores used.",
+    ]
 
 
 def _ratio(row: dict[str, Any], peer: str, what: str) -> float:
@@ -65,7 +78,8 @@ def _ratio(row: dict[str, Any], peer: str, what: str) -> float:
 
 def _facts(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "| | threads | system | import, s | first 4 outer steps, s | peak memory, MB | largest difference from metarec |",
+        "| | threads | system | import, s | first 4 outer steps, s | peak memory, MB "
+        "| difference from metarec |",
         "|---|---:|---|---:|---:|---:|---:|",
     ]
     for row in rows:
@@ -80,11 +94,14 @@ def _facts(rows: list[dict[str, Any]]) -> list[str]:
 def _latency(rows: list[dict[str, Any]]) -> list[str]:
     names = [name for name in rows[0] if name not in ("steps", "ratings", "candidates")]
     lines = [
-        f"| steps | ratings | candidates | {' | '.join(f'{name} p50 / p99 (first)' for name in names)} |",
+        "| steps | ratings | candidates | "
+        + "".join(f"{name} p50 / p99 (first) | " for name in names),
         "|" + "---:|" * (3 + len(names)),
     ]
     for row in rows:
-        cells = [f"{row[n]['p50']:,.0f} / {row[n]['p99']:,.0f} ({row[n]['first']:,.0f})" for n in names]
+        cells = [
+            f"{row[n]['p50']:,.0f} / {row[n]['p99']:,.0f} ({row[n]['first']:,.0f})" for n in names
+        ]
         lines.append(
             f"| {row['steps']} | {row['ratings']} | {row['candidates']:,} | {' | '.join(cells)} |"
         )
@@ -107,7 +124,11 @@ def plot(results: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(1.6 + 1.5 * len(rows), 4), layout="constrained")
     width = 0.8 / len(names)
     for place, name in enumerate(names):
-        at = [i + (place - (len(names) - 1) / 2) * width for i, row in enumerate(rows) if name in row["systems"]]
+        at = [
+            i + (place - (len(names) - 1) / 2) * width
+            for i, row in enumerate(rows)
+            if name in row["systems"]
+        ]
         rates = [np.array(row["systems"][name]["steps"]) for row in rows if name in row["systems"]]
         middle = np.array([np.median(r) for r in rates])
         spread = np.abs(np.array([np.percentile(r, (25, 75)) for r in rates]).T - middle)

@@ -1,16 +1,16 @@
 """Speed against the peers, side by side in one run: the command behind docs' table.
 
-    python python/benchmarks/speed.py --out build/bench [--short] [--only training latency growth] [--clock cpu]
+    python python/benchmarks/speed.py --out build/bench [--short] [--only latency] [--clock cpu]
 
-Every system runs in a process of its own, on as many processors as it has threads; blocks of outer steps alternate
-between the systems, and medians are compared. Before anything is timed all meta-gradients are checked to agree. Only
-ratios within one run mean something. On a machine that others use, `--clock cpu` counts processor time instead.
+Every system runs in a process of its own, on as many processors as it has threads; blocks of outer
+steps alternate between the systems, and medians are compared. Before anything is timed all
+meta-gradients are checked to agree. Only ratios within one run mean something. On a machine that
+others use, `--clock cpu` counts processor time instead.
 """
 
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,12 @@ SECTIONS = ("training", "latency", "growth")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Speed against the peers, side by side in one run.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for speed.md, speed.png, speed.json")
+    parser = argparse.ArgumentParser(
+        description="Speed against the peers, side by side in one run."
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for speed.md, speed.png, speed.json"
+    )
     parser.add_argument("--short", action="store_true", help="under a minute: exact MAML, 1 step")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--systems", nargs="+", help="of the peers, only these")
@@ -102,8 +106,8 @@ def _training(
         for system in systems:
             system.close()
     mean_support = float(workload.support_counts.mean())
-    _log(f"{algorithm}, {threads} threads: " + ", ".join(
-        f"{name} {np.median(facts['steps']):,.0f}" for name, facts in found.items()) + " tasks/s")  # fmt: skip
+    rates = ", ".join(f"{name} {np.median(f['steps']):,.0f}" for name, f in found.items())
+    _log(f"{algorithm}, {threads} threads: {rates} tasks/s")
     return {
         "algorithm": str(algorithm),
         "threads": threads,
@@ -116,7 +120,7 @@ def _training(
 def _alternate(
     systems: list[Remote], what: str, workload: Workload, rounds: int, clock: str
 ) -> dict[str, list[float]]:
-    """Tasks a second of every block. A block lasts at least a tenth of a second, four outer steps at the least."""
+    """Tasks a second of every block: `BLOCK` outer steps and a tenth of a second at least."""
     tasks = BLOCK * workload.batch_size
     blocks = {}
     for system in systems:

@@ -1,6 +1,7 @@
 """One system in a process of its own: started by `remote.Remote`, told what to do line by line.
 
-Threads are limited before anything is imported: by affinity, and by the variables that libraries read.
+Threads are limited before anything is imported: by affinity, and by the variables that libraries
+read.
 """
 
 import json
@@ -20,7 +21,9 @@ def limit(threads: int) -> None:
         os.environ[variable] = str(threads)
     os.environ["JAX_PLATFORMS"] = "cpu"
     if threads == 1:
-        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["XLA_FLAGS"] = (
+            "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        )
 
 
 class Worker:
@@ -61,14 +64,17 @@ class Worker:
         return {"import_seconds": self.import_seconds, "peak_mb": peak}
 
     def latency(self, ratings: int, candidates: int, seconds: float) -> list[float]:
-        """Seconds of each of many calls, with other ratings each; the first, which may compile, is the first of all."""
+        """Seconds of each of many calls, with other ratings each; the very first may compile."""
         import numpy as np
 
         generator = np.random.default_rng(ratings)
         items = self.workload.items
         among = np.arange(candidates, dtype=np.int32) % items if candidates else None
         calls = [
-            (generator.integers(0, items, ratings, np.int32), generator.integers(1, 6, ratings).astype(np.float32))
+            (
+                generator.integers(0, items, ratings, np.int32),
+                generator.integers(1, 6, ratings).astype(np.float32),
+            )
             for _ in range(64)
         ]
         found: list[float] = []

@@ -1,8 +1,9 @@
-"""The workload: MeLU's network over ragged tasks, as a metarec `TaskSet` and as plain arrays for peers.
+"""The workload: MeLU's network over ragged tasks, as a `TaskSet` and as plain arrays for peers.
 
-8 fields of 32 columns into 64, 64 and 1; supports of 3 to 90 rows (mean 36), 10 query rows, meta-batches of 32. Ids are
-synthetic, table sizes are MovieLens-1M's. Every meta-batch has as many tasks of each length group as of any other: so
-a peer that pads by length groups has fixed shapes, compiles once and pads little. Same seed, same workload.
+8 fields of 32 columns into 64, 64 and 1; supports of 3 to 90 rows (mean 36), 10 query rows,
+meta-batches of 32. Ids are synthetic, table sizes are MovieLens-1M's. Every meta-batch has as many
+tasks of each length group as of any other: so a peer that pads by length groups has fixed shapes,
+compiles once and pads little. Same seed, same workload.
 """
 
 from dataclasses import dataclass
@@ -28,22 +29,29 @@ INNER_LR, LR = 0.05, 1e-3
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What is trained: "maml", "fomaml" (first order), "anil" (exact) or "reptile", and its inner steps."""
+    """What is trained: "maml", "fomaml" (first order), "anil" or "reptile", and its inner steps."""
 
     name: str
     steps: int
 
     def __str__(self) -> str:
-        names = {"maml": "exact MAML", "fomaml": "first order", "anil": "ANIL", "reptile": "Reptile"}
+        names = {
+            "maml": "exact MAML",
+            "fomaml": "first order",
+            "anil": "ANIL",
+            "reptile": "Reptile",
+        }
         return f"{names[self.name]}, {self.steps} step{'s' if self.steps > 1 else ''}"
 
     def flops(self, support: float, query: float) -> float:
-        """Multiply-adds of one task, twice, of the products that cannot be avoided, first layer split by user and item.
+        """Floating-point operations of one task's products, first layer split by user and item.
 
-        Per row: forward, gradients of weights, gradients of inputs; the user's one row is not counted.
+        Per row: forward, gradients of weights and of inputs; the user's one row is not counted.
         """
         first, second, last = 2 * 128 * 64, 2 * 64 * 64, 2 * 64
-        inner = 2 * (first + second + last) + second + last  # the first layer's inputs are not adapted
+        inner = (
+            2 * (first + second + last) + second + last
+        )  # the first layer's inputs are not adapted
         whole = 3 * (first + second + last)
         body = first + second
         return {
@@ -54,14 +62,18 @@ class Algorithm:
         }[self.name]
 
 
-ALGORITHMS = [Algorithm(name, steps) for name in ("maml", "fomaml", "anil", "reptile") for steps in (1, 5)]
+ALGORITHMS = [
+    Algorithm(name, steps) for name in ("maml", "fomaml", "anil", "reptile") for steps in (1, 5)
+]
 
 
 @dataclass(frozen=True)
 class Batch:
     """One task after the other, expanded: what a peer's own loader would have looked up."""
 
-    support: list[tuple[NDArray[np.int32], Floats]]  # per task: ids [rows, item fields], targets [rows]
+    support: list[
+        tuple[NDArray[np.int32], Floats]
+    ]  # per task: ids [rows, item fields], targets [rows]
     query: list[tuple[NDArray[np.int32], Floats]]
     user: NDArray[np.int32]  # [tasks, user fields]
 
@@ -134,7 +146,7 @@ class Workload:
 
     @cached_property
     def batches(self) -> list[NDArray[np.int64]]:
-        """Task numbers; each batch holds, group after group, as many tasks of every length group."""
+        """Task numbers; in each batch, group after group, as many tasks of every length group."""
         generator = np.random.default_rng(self.seed + 7)
         groups = np.arange(self.tasks).reshape(LENGTH_GROUPS, -1)
         shuffled = generator.permuted(groups, axis=1)
@@ -175,7 +187,9 @@ class Workload:
             "head": (hidden, 1),
         }.items():
             bound = np.sqrt(6 / rows)
-            found[f"{name}.weight"] = generator.uniform(-bound, bound, (rows, columns)).astype(np.float32)
+            found[f"{name}.weight"] = generator.uniform(-bound, bound, (rows, columns)).astype(
+                np.float32
+            )
             found[f"{name}.bias"] = generator.normal(0, 0.1, columns).astype(np.float32)
         return found
 
@@ -213,4 +227,3 @@ def _categorical(ids: NDArray[np.int32], fields: dict[str, int]) -> "dict[str, m
         name: mr.Categorical(np.ascontiguousarray(ids[:, column]), size=size)
         for column, (name, size) in enumerate(fields.items())
     }
-

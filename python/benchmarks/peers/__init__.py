@@ -4,11 +4,12 @@ A peer is a class with `name`, `package` (None, or what must be installed), and
 
     prepare(workload, algorithm)    the training state, from the workload's parameters
     gradient(batch_number)          the meta-gradient by metarec's names: the check
-    gradients(count)                so many meta-gradients, of one batch after the other, no optimizer
+    gradients(count)                so many meta-gradients, batch after batch, no optimizer
     steps(count)                    so many whole outer steps, with the peer's own Adam
     adapt(...)                      one user: adaptation, and the scores of candidates
 
-`count` is a multiple of `workload.BLOCK`. A peer that does not do an algorithm says so by `supports`.
+`count` is a multiple of `workload.BLOCK`. A peer that does not do an algorithm says so by
+`supports`.
 """
 
 from importlib import import_module

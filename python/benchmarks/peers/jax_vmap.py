@@ -1,7 +1,8 @@
 """JAX, the ruler: jit(scan(grad(vmap(grad)))), supports padded within four length groups.
 
-The first layer is split, so that the user's half is one product a task and its result a row that broadcasting adds.
-Gradients are taken with respect to gathered rows and scattered once for all groups. Adam is dense, in the same program.
+The first layer is split, so that the user's half is one product a task and its result a row that
+broadcasting adds. Gradients are taken with respect to gathered rows and scattered once for all
+groups. Adam is dense, in the same program.
 """
 
 from typing import Any
@@ -40,7 +41,9 @@ class JaxVmap:
         self.state = (copy, zeros, jax.tree.map(jnp.zeros_like, zeros), jnp.float32(0))
 
         def meta_gradient(parameters: Any, batch: Any) -> Any:
-            return _meta_gradient(parameters, batch, algorithm, self.items, self.users, workload.batch_size)
+            return _meta_gradient(
+                parameters, batch, algorithm, self.items, self.users, workload.batch_size
+            )
 
         def one(state: Any, batch: Any) -> Any:
             return _adam(state, meta_gradient(state[0], batch)), None
@@ -52,11 +55,15 @@ class JaxVmap:
             return lax.scan(body, jax.tree.map(jnp.zeros_like, parameters), batches)[0]
 
         self.many_gradients = jax.jit(many_gradients)
-        self.many_steps = jax.jit(lambda state, batches: lax.scan(one, state, batches)[0], donate_argnums=0)
+        self.many_steps = jax.jit(
+            lambda state, batches: lax.scan(one, state, batches)[0], donate_argnums=0
+        )
 
     def gradient(self, number: int) -> Parameters:
         repeated = jax.tree.map(lambda a: jnp.stack([a] * BLOCK), self.padded[number])
-        found = self.many_gradients(self.parameters, repeated)  # the last of the block: one program less
+        found = self.many_gradients(
+            self.parameters, repeated
+        )  # the last of the block: one program less
         return {name: np.asarray(a) for name, a in found.items()}
 
     def gradients(self, count: int) -> None:
@@ -73,10 +80,15 @@ class JaxVmap:
         self.at = (self.at + 1) % len(self.blocks)
         return self.blocks[self.at]
 
-    def adapt(self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None):
-        """Compiled anew for every number of ratings and of candidates: with none of them padded, at its fastest."""
+    def adapt(
+        self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None
+    ):
+        """Compiled anew for every number of ratings and of candidates: nothing is padded."""
         if not hasattr(self, "_adapt"):
-            self._tables = (jnp.asarray(self.workload.item_ids), jnp.asarray(self.workload.user_ids))
+            self._tables = (
+                jnp.asarray(self.workload.item_ids),
+                jnp.asarray(self.workload.user_ids),
+            )
             self._adapt = jax.jit(self._adapted)
         return jax.block_until_ready(
             self._adapt(self.parameters, *self._tables, items, ratings, user, candidates)
@@ -95,7 +107,7 @@ class JaxVmap:
 
 
 def _padded(workload: Workload, number: int, lengths: list[int]) -> Any:
-    """Per length group: support ids, targets and weights (1 / rows, 0 where padded), query, user."""
+    """Per length group: support ids, targets, weights (1 / rows, 0 where padded), query, user."""
     batch = workload.batch(number)
     each = workload.batch_size // len(lengths)
     groups = []
@@ -117,7 +129,9 @@ def _padded(workload: Workload, number: int, lengths: list[int]) -> Any:
 
 def _gather(parameters: Any, fields: list[str], ids: Any) -> Any:
     """[..., fields] -> [..., fields * columns]"""
-    return jnp.concatenate([parameters[f"embedding.{f}"][ids[..., i]] for i, f in enumerate(fields)], -1)
+    return jnp.concatenate(
+        [parameters[f"embedding.{f}"][ids[..., i]] for i, f in enumerate(fields)], -1
+    )
 
 
 def _decision(parameters: Any) -> Any:
@@ -152,7 +166,9 @@ def _descend(parameters: Any, gradient: Any) -> Any:
     return jax.tree.map(lambda p, g: p - INNER_LR * g, parameters, gradient)
 
 
-def _query_loss(algorithm: Algorithm, decision: Any, x: Any, u: Any, y: Any, w: Any, qx: Any, qy: Any) -> Any:
+def _query_loss(
+    algorithm: Algorithm, decision: Any, x: Any, u: Any, y: Any, w: Any, qx: Any, qy: Any
+) -> Any:
     """One task's loss after adaptation: what the outer gradient differentiates."""
     query_weights = jnp.full(qy.shape, 1 / qy.shape[-1], qy.dtype)
     if algorithm.name == "anil":
@@ -170,7 +186,7 @@ def _query_loss(algorithm: Algorithm, decision: Any, x: Any, u: Any, y: Any, w: 
 
 
 def _reptile(algorithm: Algorithm, decision: Any, x: Any, u: Any, y: Any, w: Any) -> Any:
-    """One task's sum of inner gradients: of the decision layers, of its item vectors, of its user vector."""
+    """One task's sum of inner gradients: of decision layers, item vectors, user vector."""
     total = None
     for _ in range(algorithm.steps):
         found = jax.grad(_loss, (0, 1, 2))(decision, x, u, y, w)
@@ -180,7 +196,12 @@ def _reptile(algorithm: Algorithm, decision: Any, x: Any, u: Any, y: Any, w: Any
 
 
 def _meta_gradient(
-    parameters: Any, batch: Any, algorithm: Algorithm, items: list[str], users: list[str], tasks: int
+    parameters: Any,
+    batch: Any,
+    algorithm: Algorithm,
+    items: list[str],
+    users: list[str],
+    tasks: int,
 ) -> Any:
     decision = _decision(parameters)
     dense: Any = jax.tree.map(jnp.zeros_like, decision)
@@ -193,7 +214,9 @@ def _meta_gradient(
         else:
             qx = _gather(parameters, items, query_ids)
 
-            def total(decision: Any, x: Any, u: Any, qx: Any, y: Any = y, w: Any = w, qy: Any = qy) -> Any:
+            def total(
+                decision: Any, x: Any, u: Any, qx: Any, y: Any = y, w: Any = w, qy: Any = qy
+            ) -> Any:
                 task = jax.vmap(
                     lambda *task: _query_loss(algorithm, decision, *task),
                 )
@@ -216,7 +239,9 @@ def _meta_gradient(
     return {name: found[name] / tasks for name in parameters}
 
 
-def _adam(state: Any, gradient: Any, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Any:
+def _adam(
+    state: Any, gradient: Any, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+) -> Any:
     parameters, m, v, step = state
     step = step + 1
     m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, m, gradient)

@@ -2,9 +2,10 @@
 
 from itertools import cycle
 
-import metarec as mr
 import numpy as np
 from workload import INNER_LR, LR, Algorithm, Parameters, Workload
+
+import metarec as mr
 
 
 class Metarec:
@@ -22,7 +23,9 @@ class Metarec:
         self.batches = [tasks.take(numbers) for numbers in workload.batches]
         self.order = cycle(self.batches)
         self.learner = mr.MetaLearner(
-            backbone=mr.FeatureMLP(embedding_dim=workload.embedding_dim, hidden=(workload.hidden,) * 2),
+            backbone=mr.FeatureMLP(
+                embedding_dim=workload.embedding_dim, hidden=(workload.hidden,) * 2
+            ),
             algorithm=_algorithm(algorithm),
             optimizer=mr.Adam(lr=LR),
             batch_size=workload.batch_size,
@@ -42,7 +45,9 @@ class Metarec:
         for _ in range(count):
             self.learner.partial_fit(next(self.order))
 
-    def adapt(self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None):
+    def adapt(
+        self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None
+    ):
         if getattr(self, "_user", (-1, None))[0] != user:
             self._user = (user, self.workload.user(user))
         adapted = self.learner.adapt(items, ratings, self._user[1])

@@ -1,4 +1,4 @@
-"""NumPy, first order, derivatives by hand: a loop over tasks, no padding, every product a BLAS call."""
+"""NumPy, first order, derivatives by hand: a loop over tasks, no padding, products by BLAS."""
 
 from itertools import cycle
 
@@ -46,14 +46,18 @@ class NumpyByHand:
                 v += 0.001 * g * g
                 self.parameters[name] -= (LR / one) * m / (np.sqrt(v * (1 / two)) + 1e-8)
 
-    def adapt(self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None):
+    def adapt(
+        self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None
+    ):
         workload = self.workload
         x = self._gather(workload.item_fields, workload.item_ids[items])
         u = self._gather(workload.user_fields, workload.user_ids[user])
         adapted = self._adapt(x, u, ratings)
         if candidates is None:
             return None
-        return _forward(adapted, self._gather(workload.item_fields, workload.item_ids[candidates]), u)[-1]
+        return _forward(
+            adapted, self._gather(workload.item_fields, workload.item_ids[candidates]), u
+        )[-1]
 
     def _gather(self, fields: dict[str, int], ids: np.ndarray) -> np.ndarray:
         parts = [self.parameters[f"embedding.{name}"][ids[..., i]] for i, name in enumerate(fields)]
@@ -71,7 +75,9 @@ class NumpyByHand:
         found = {name: np.zeros_like(values) for name, values in self.parameters.items()}
         dense = [found[name] for name in NAMES]
         scale = np.float32(1 / len(batch.support))
-        for (ids, y), (query_ids, qy), user in zip(batch.support, batch.query, batch.user, strict=True):
+        for (ids, y), (query_ids, qy), user in zip(
+            batch.support, batch.query, batch.user, strict=True
+        ):
             u = self._gather(workload.user_fields, user)
             adapted = self._adapt(self._gather(workload.item_fields, ids), u, y)
             gradient, g0 = _backward(adapted, self._gather(workload.item_fields, query_ids), u, qy)
@@ -81,7 +87,9 @@ class NumpyByHand:
             gu = (adapted[0][-len(u) :] @ g0.sum(0)) * scale
             width = workload.embedding_dim
             for i, name in enumerate(workload.item_fields):
-                np.add.at(found[f"embedding.{name}"], query_ids[:, i], gx[:, i * width : (i + 1) * width])
+                np.add.at(
+                    found[f"embedding.{name}"], query_ids[:, i], gx[:, i * width : (i + 1) * width]
+                )
             for i, name in enumerate(workload.user_fields):
                 found[f"embedding.{name}"][user[i]] += gu[i * width : (i + 1) * width]
         return found

@@ -1,6 +1,7 @@
-"""PyTorch, one task after the other: gradients by `autograd.grad`, no modules copied, one backward pass a batch.
+"""PyTorch, one task after the other: `autograd.grad`, no modules copied, one backward a batch.
 
-The rows of the whole batch are gathered at once, and the graph of second derivatives is made only where it is used.
+The rows of the whole batch are gathered at once, and the graph of second derivatives is made only
+where it is used.
 """
 
 from typing import Any
@@ -48,7 +49,7 @@ class TorchLoop(TorchPeer):
             return self._reptile(decision, x, u, y)
         if kind == "fomaml":
             p = _adapted(decision, x.detach(), u.detach(), y, steps)
-            # The adapted values with the gradient of the parameters: the inner gradients are constants.
+            # Adapted values, gradients of the parameters: the inner gradients are constants.
             p = [a + (b - a).detach() for a, b in zip(decision, p, strict=True)]
             return (outputs(p, qx, u) - qy).square().mean()
         p = decision
@@ -60,7 +61,7 @@ class TorchLoop(TorchPeer):
     def _reptile(self, decision: list[Tensor], x: Tensor, u: Tensor, y: Tensor) -> Tensor:
         p, total = [a.detach() for a in decision], torch.zeros(())
         for _ in range(self.algorithm.steps):
-            # At the adapted values, as a function of the parameters: backward sums the inner gradients.
+            # At the adapted values, a function of the parameters: backward sums the gradients.
             at = [a + (b - a).detach() for a, b in zip(decision, p, strict=True)]
             loss = (outputs(at, x, u) - y).square().mean()
             g = torch.autograd.grad(loss, at, retain_graph=True)
@@ -68,7 +69,9 @@ class TorchLoop(TorchPeer):
             total = total + loss
         return total
 
-    def adapt(self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None):
+    def adapt(
+        self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None
+    ):
         workload = self.workload
         with torch.no_grad():
             x = self._gather(workload.item_fields, torch.from_numpy(workload.item_ids[items]))
@@ -81,9 +84,7 @@ class TorchLoop(TorchPeer):
             return outputs(p, self._gather(workload.item_fields, ids), u).numpy()
 
 
-def _adapted(
-    decision: list[Tensor], x: Tensor, u: Tensor, y: Tensor, steps: int
-) -> list[Tensor]:
+def _adapted(decision: list[Tensor], x: Tensor, u: Tensor, y: Tensor, steps: int) -> list[Tensor]:
     """The decision layers after first-order steps, cut off from their graph."""
     p = [a.detach() for a in decision]
     for _ in range(steps):

@@ -1,5 +1,6 @@
-"""PyTorch, torch.func: vmap over tasks of the gradient, supports padded within two length groups; backward around it."""
+"""torch.func: vmap over tasks of the gradient, two length groups, backward around it."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class TorchVmap(TorchPeer):
         total = torch.zeros(())
         for ids, y, w, query_ids, qy, user_ids in batch:
             rows = self._gather(items, ids), self._gather(users, user_ids)
-            task = lambda x, u, y, w, qx, qy: _task(self.algorithm, self._decision(), x, u, y, w, qx, qy)  # noqa: E731
+            task = partial(_task, self.algorithm, self._decision())
             losses = vmap(task)(*rows, y, w, self._gather(items, query_ids), qy)
             total = total + losses.sum()
         return total / self.workload.batch_size
@@ -52,7 +53,14 @@ def _loss(p: list[Tensor], x: Tensor, u: Tensor, y: Tensor, w: Tensor) -> Tensor
 
 
 def _task(
-    algorithm: Algorithm, decision: list[Tensor], x: Tensor, u: Tensor, y: Tensor, w: Tensor, qx: Tensor, qy: Tensor
+    algorithm: Algorithm,
+    decision: list[Tensor],
+    x: Tensor,
+    u: Tensor,
+    y: Tensor,
+    w: Tensor,
+    qx: Tensor,
+    qy: Tensor,
 ) -> Tensor:
     if algorithm.name == "anil":
         h, p = hidden(decision, x, u), decision[-2:]
