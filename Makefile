@@ -31,9 +31,12 @@ test-swift: install ## Run the Swift tests
 test-python: install ## Run the Python tests
 	$(python) -m pytest
 
-bench: install ## Measure the speed against the peers that are installed, into build/bench (BENCH=--short: a minute)
-	$(venv)/bin/pip install --quiet --editable ".[bench]"
+bench: install $(venv)/.bench ## Measure the speed against the peers, into build/bench (BENCH=--short: a minute)
 	$(python) python/benchmarks/speed.py --out build/bench $(BENCH)
+
+$(venv)/.bench: pyproject.toml | install
+	python/setup/install $(venv) $(extras),bench
+	@touch $@
 
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests

@@ -15,7 +15,7 @@ def markdown(results: dict[str, Any]) -> str:
         f"`{results['command']}` on {results['machine']};",
         f"{clock}, medians of alternating blocks, float32. One core: {results['peak']:.0f} GFLOP/s",
         f"({results['peak_by']}), {results['bandwidth']:.0f} GB/s (triad).",
-        "8 fields x 32 -> 64 -> 64 -> 1, supports of 3 to 90 rows, 10 query rows, meta-batches of 32.",
+        "8 fields x 32 -> 64 -> 64 -> 1, supports of 3 to 90 rows, 10 query rows, batches of 32.",
     ]
     if results["missing"]:
         lines.append(f"Skipped, not installed: {', '.join(results['missing'])}.")
@@ -35,7 +35,7 @@ def markdown(results: dict[str, Any]) -> str:
             *_latency(results["latency"]),
         ]
     if results.get("growth"):
-        lines += ["", "## What the cost follows (metarec, exact MAML, 1 step, one thread)", ""]
+        lines += ["", "## What the cost follows (metarec, exact MAML, 1 step)", ""]
         lines += ["| | size | µs a task |", "|---|---:|---:|"]
         lines += [
             f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]
