@@ -77,7 +77,9 @@ extension Learner {
             count: tasks.count, threads: options.threads, parameters: state.parameterPointers, poll: poll,
             load: { task, thread, worker in
                 threadOfTask[task] = thread
-                try memory[thread].working.load(task, of: tasks)
+                let working = memory[thread].working
+                try working.load(task, of: tasks)
+                try checkTargets(working, .support, count: working.supportCount, task: task)
                 memory[thread].gather(from: state.store)
                 memory[thread].bind(to: worker)
             },

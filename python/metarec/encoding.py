@@ -33,7 +33,9 @@ def decode(value: Any) -> Any:
     if "component" in value:
         kind = COMPONENTS.get(value["component"])
         if kind is None:
-            raise InvalidValueError(f"no component {value['component']!r}; there are {list(COMPONENTS)}")
+            raise InvalidValueError(
+                f"no component {value['component']!r}; there are {list(COMPONENTS)}"
+            )
         return kind(**decode(value["options"]))
     if "episodes" in value:
         support, query = decode(value["episodes"])

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from metarec.dataset import Dataset
 
 from metarec import split
+from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
 from metarec.evaluation import GlobalMean, evaluate
 

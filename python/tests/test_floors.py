@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from metarec.dataset import Dataset
 
+from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError, NotFittedError
 from metarec.evaluation import Bias, GlobalMean, UserMean, UserMedian
 

@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from metarec.dataset import Dataset
 
 from metarec import plot, split
+from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError, MissingDependencyError
 from metarec.evaluation import Bias, evaluate
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from metarec.arrays import as_count
 from numpy.typing import NDArray
 
+from metarec.arrays import as_count
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.evaluation.floors import FLOORS, Floor
 from metarec.evaluation.metrics import Metric, Scale, checked_predictions, resolve, score
