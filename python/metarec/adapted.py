@@ -40,15 +40,12 @@ class Recommendations:
         return len(self.items)
 
     def __repr__(self) -> str:
-        rows = (
-            f"  {place:>3}  {score:8.3f}  {item}" for place, (item, score) in enumerate(self, 1)
-        )
-        return "Recommendations\n" + "\n".join(rows)
+        ranked = enumerate(self, 1)
+        rows = (f"  {place:>3}  {score:8.3f}  {item}" for place, (item, score) in ranked)
+        return "\n".join(["Recommendations", *rows])
 
     def _repr_html_(self) -> str:
-        rows = [
-            (str(place), str(item), f"{score:.3f}") for place, (item, score) in enumerate(self, 1)
-        ]
+        rows = [(place, item, f"{score:.3f}") for place, (item, score) in enumerate(self, 1)]
         return html_table("Recommendations", ("", "item", "score"), rows)
 
 

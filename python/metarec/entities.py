@@ -151,6 +151,8 @@ class Entities:
         ids = Vocabulary.from_state(arrays, f"{noun}.ids", state["ids"])
         fields = state["fields"]
         features = FeatureTable.from_state(f"{noun}.field", arrays, fields) if fields else None
+        if features is not None and features.rows != len(ids):
+            raise InvalidValueError(f"{noun}: {features.rows} rows of features, {len(ids)} ids")
         values = {
             name: ids
             if kind == "ids"

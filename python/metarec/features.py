@@ -150,6 +150,8 @@ class Dense:
 
     def _check(self, name: str) -> None:
         borrowed(self.vectors, f"{name}.vectors", np.float32, np.float64, ndim=2)
+        if self.size == 0:
+            raise InvalidValueError(f"{name}.vectors: expected at least one column, got none")
         check_finite(self.vectors, f"{name}.vectors")
 
     def _take(self, rows: NDArray[np.int64]) -> "Dense":

@@ -33,6 +33,10 @@ def train(
     """Initialise `model` and train it for its epochs; keep the epoch that validates best."""
     epochs = as_count(model.epochs, "epochs")
     patience = None if model.patience is None else as_count(model.patience, "patience", 1)
+    if not isinstance(data, (Dataset, TaskSet)):
+        raise InvalidTypeError(f"data: expected Dataset or TaskSet, got {type(data).__name__}")
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise InvalidTypeError(f"callbacks: expected a sequence of callables, got {callbacks!r}")
     held_out = _held_out(validation)
     episodes = _episodes(model.episodes) if isinstance(data, Dataset) else None
     best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
@@ -50,6 +54,7 @@ def train(
                     best = score, epoch, parameters
             model.history_.append(row)
             if bar is not None:
+                bar.n = epoch + 1
                 bar.set_postfix({name: f"{row[name]:.4f}" for name in row if name != "epoch"})
             for callback in callbacks:
                 callback(row)
