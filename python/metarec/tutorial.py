@@ -1,6 +1,7 @@
 """The two functions of the field's tutorials, each the whole job in one call."""
 
 from collections.abc import Iterable, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,28 @@ from metarec.tasks import TaskSet, one_task
 Scores = NDArray[np.floating[Any]]
 Features = ArrayLike | FeatureTable
 Task = tuple[Any, ArrayLike | None] | NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A shift and a scale that bring numbers to mean 0 and variance 1."""
+
+    mean: Any = 0.0
+    scale: Any = 1.0
+
+    @classmethod
+    def fit(cls, values: NDArray[Any]) -> "Standard":
+        """Return that of the columns of `values`; those of one value alone keep their scale."""
+        scale = values.std(0)
+        return cls(values.mean(0), np.where(scale > 0, scale, 1.0))
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return standardised values."""
+        return np.ascontiguousarray((values - self.mean) / self.scale)
+
+    def back(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what was standardised."""
+        return values * self.scale + self.mean
 
 
 class MetaModel:
@@ -34,11 +57,12 @@ class MetaModel:
         self,
         learner: MetaLearner,
         positive: float,
-        mean: NDArray[Any] | float = 0.0,
-        scale: NDArray[Any] | float = 1.0,
+        features: "Standard | None" = None,
+        labels: "Standard | None" = None,
     ) -> None:
         self.learner = learner
-        self._positive, self._mean, self._scale = positive, mean, scale
+        self._positive = positive
+        self._features, self._labels = features or Standard(), labels or Standard()
 
     def __call__(self, features: Features) -> Scores:
         """Return one score for each of the feature rows, before any label is known."""
@@ -51,7 +75,7 @@ class MetaModel:
         """
         table = self._table(features)
         if labels is None:
-            return AdaptedModel(self, table, np.full(table.rows, self._positive))
+            labels = np.full(table.rows, self._positive)
         return AdaptedModel(self, table, _labels(labels, table.rows, "labels"))
 
     def _table(self, features: Features) -> FeatureTable:
@@ -67,7 +91,7 @@ class MetaModel:
         rows = _matrix(features, "features")
         if rows.shape[1] != field.size:
             raise InvalidValueError(f"features: expected [n, {field.size}], got {list(rows.shape)}")
-        return FeatureTable({name: Dense((rows - self._mean) / self._scale)})
+        return FeatureTable({name: Dense(self._features.of(rows))})
 
     def __repr__(self) -> str:
         return f"MetaModel({self.learner!r})"
@@ -82,14 +106,15 @@ class AdaptedModel:
     def __init__(self, model: MetaModel, table: FeatureTable, labels: NDArray[Any]) -> None:
         learner = model.learner
         self._model, self._user = model, learner._user_features(None)
-        support = one_task(table, self._user, np.arange(table.rows, dtype=np.int32), labels)
+        targets = model._labels.of(labels)
+        support = one_task(table, self._user, np.arange(table.rows, dtype=np.int32), targets)
         self._native = learner._native.adapt(support.native)
 
     def __call__(self, features: Features) -> Scores:
         """Return one score for each of the feature rows."""
         table = self._model._table(features)
         query = one_task(table, self._user, np.arange(table.rows, dtype=np.int32))
-        return self._native.predict(query.native)
+        return self._model._labels.back(self._native.predict(query.native))
 
     def __repr__(self) -> str:
         return f"AdaptedModel({self._model!r})"
@@ -102,8 +127,9 @@ def meta_learning(tasks: TaskSet | Iterable[Task], *, seed: int = 0) -> MetaMode
     ----------
     tasks : TaskSet, or iterable of (features [n, d], labels [n])
         Ragged; each one task; of an iterable the first half of a task's rows is its support.
-        Features given as arrays are standardised inside. Labels that are all 0 or 1 are learned by
-        the logistic loss, others by squared error. Where no task has labels (they are None, or
+        Numbers given as arrays are standardised inside. Labels that are all 0 or 1 are learned by
+        the logistic loss, others by squared error. Of ten tasks and more, every fifth is held out
+        to stop early. Where no task has labels (they are None, or
         there are just features), its rows are positive feedback, and as many rows of other tasks,
         drawn by `seed`, are negative.
     seed : int
@@ -139,35 +165,49 @@ def meta_learning(tasks: TaskSet | Iterable[Task], *, seed: int = 0) -> MetaMode
     """
     if isinstance(tasks, TaskSet):
         targets = tasks.targets
-        return MetaModel(_trained(tasks, targets, seed), float(targets.max(initial=-np.inf)))
+        learner = _trained(tasks, _loss(targets), seed)
+        return MetaModel(learner, float(targets.max()))
     features, labels = _read(tasks, seed)
     if len(features) < 2:
         raise InvalidValueError(f"tasks: expected at least two to learn from, got {len(features)}")
     everything, targets = np.concatenate(features), np.concatenate(labels)
-    mean, scale = everything.mean(0), everything.std(0)
-    scale[scale == 0] = 1
+    loss, standard = _loss(targets), Standard.fit(everything)
+    of_labels = Standard() if loss == "logistic" else Standard.fit(targets)
     counts = np.array([len(rows) for rows in features])
     task_set = TaskSet(
         offsets_of(counts),
         counts // 2,
         np.arange(len(everything), dtype=np.int32),
-        targets,
-        items=FeatureTable({"features": Dense((everything - mean) / scale)}),
+        of_labels.of(targets),
+        items=FeatureTable({"features": Dense(standard.of(everything))}),
     )
-    learner = _trained(task_set, targets, seed)
-    return MetaModel(learner, float(targets.max()), mean, scale)
+    learner = _trained(task_set, loss, seed)
+    return MetaModel(learner, float(targets.max()), standard, of_labels)
 
 
-def _trained(tasks: TaskSet, targets: NDArray[Any], seed: int) -> MetaLearner:
-    kind = "Logistic" if np.isin(targets, (0, 1)).all() else "SquaredError"
+def _loss(targets: NDArray[Any]) -> str:
+    return "logistic" if np.isin(targets, (0, 1)).all() else "squared_error"
+
+
+def _trained(tasks: TaskSet, loss: str, seed: int) -> MetaLearner:
+    held_out = np.arange(len(tasks)) % 5 == 4
+    judged = len(tasks) >= 10
     learner = MetaLearner(
+        backbone=COMPONENTS["FeatureMLP"](hidden=(32, 32)),
         algorithm=COMPONENTS["MAML"](inner_lr=0.05, inner_steps=5, adapt="decision"),
-        loss=COMPONENTS[kind](),
-        epochs=30,
+        loss=loss,
+        optimizer=COMPONENTS["Adam"](lr=2e-3),
+        epochs=200 if judged else 30,
+        patience=20,
+        batch_size=8,
+        clip_norm=1.0,
         dtype="float64",
         seed=seed,
     )
-    return learner.fit(tasks, progress=False)
+    if not judged:
+        return learner.fit(tasks, progress=False)
+    validation = tasks.take(np.flatnonzero(held_out))
+    return learner.fit(tasks.take(np.flatnonzero(~held_out)), validation, progress=False)
 
 
 def meta_learning_recommendation(

@@ -231,19 +231,19 @@ def test_a_model_of_a_task_set_takes_row_numbers():
 
 def test_a_model_of_a_task_set_refuses_what_is_no_row():
     model = small_learner().initialize(random_tasks())
-    with pytest.raises(InvalidTypeError, match="items.*'Heat'"):
+    with pytest.raises(InvalidTypeError, match=r"items.*'Heat'"):
         model.adapt(["Heat"], [5])
     with pytest.raises(InvalidTypeError, match="items"):
         model.adapt([1.5], [5])
     for wrong in (12, -2):
         with pytest.raises(InvalidIndexError, match="items"):
             model.adapt([wrong], [5])
-    with pytest.raises(InvalidTypeError, match="user: .* FeatureTable"):
+    with pytest.raises(InvalidTypeError, match=r"user: .* FeatureTable"):
         model.adapt(user={"age": 3})
-    with pytest.raises(InvalidValueError, match="user: .* one row, got 4"):
+    with pytest.raises(InvalidValueError, match=r"user: .* one row, got 4"):
         model.adapt(user=random_tasks().users)
     other = mr.FeatureTable({"height": mr.Dense(np.zeros((1, 1)))})
-    with pytest.raises(InvalidValueError, match="height|fields"):
+    with pytest.raises(InvalidValueError, match=r"height|fields"):
         model.adapt(user=other)
 
 
@@ -251,5 +251,5 @@ def test_a_target_must_suit_the_loss():
     tasks = random_tasks(binary=True)
     model = small_learner(loss="logistic").fit(tasks)
     assert 0 <= model.adapt([1], [1]).predict([2])[0] <= 1
-    with pytest.raises(InvalidValueError, match="targets: 5.0.*logistic"):
+    with pytest.raises(InvalidValueError, match=r"targets: 5\.0.*logistic"):
         model.adapt([1], [5])

@@ -159,7 +159,7 @@ def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
         model.save(tmp_path / "nowhere" / "model.metarec")
     with pytest.raises(OSError):
         model.save(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nothing.metarec"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.metarec"):
         mr.load(tmp_path / "nothing.metarec")
     assert list(tmp_path.iterdir()) == []
 
@@ -203,7 +203,7 @@ def test_every_truncation_is_refused(saved):
     whole = saved.read_bytes()
     for size in [*range(0, 64, 7), *range(64, len(whole), 997), len(whole) - 1]:
         saved.write_bytes(whole[:size])
-        with pytest.raises(InvalidValueError, match="model.metarec"):
+        with pytest.raises(InvalidValueError, match=r"model\.metarec"):
             mr.load(saved)
     saved.write_bytes(whole + b"more")
     with pytest.raises(InvalidValueError):
@@ -240,9 +240,7 @@ def test_safetensors_of_others_are_refused(path):
 
 def test_a_newer_format_says_so(saved):
     rewrite(saved, about=lambda about: about | {"format": 2, "version": "9.9"})
-    with pytest.raises(
-        InvalidValueError, match=r"format 2, written by metarec 9\.9.* reads up to 1"
-    ):
+    with pytest.raises(InvalidValueError, match=r"format 2, .* metarec 9\.9.* up to 1"):
         mr.load(saved)
 
 

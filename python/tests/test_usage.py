@@ -1,5 +1,7 @@
 """What a user writes, from the first line to the last, as the design shows it."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from learners import copies, same_bits
@@ -102,7 +104,7 @@ def test_with_arrays_of_ones_own():
     assert {name: list(value.shape) for name, value in grads.items()} == shapes
     squares = (learner.predict(tasks) - tasks.query_targets()[0]) ** 2
     ends = tasks.query()[1]
-    of_tasks = [squares[a:b].mean() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    of_tasks = [squares[a:b].mean() for a, b in pairwise(ends)]
     assert loss == pytest.approx(np.mean(of_tasks), rel=1e-5)
 
     assert learner.partial_fit(tasks.take([1, 3, 5])) > 0
