@@ -38,7 +38,7 @@ class Standard:
 
     def back(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return what was standardised."""
-        return values * self.scale + self.mean
+        return np.asarray(values * self.scale + self.mean)
 
 
 class MetaModel:

@@ -102,6 +102,8 @@ def test_repr_shows_what_is_not_default():
         ({"algorithm": mr.MAML(inner_lr=-1)}, "inner_lr"),
         ({"algorithm": mr.MAML(inner_lr="fast")}, "inner_lr"),
         ({"algorithm": mr.MAML(adapt="everything")}, "adapt"),
+        ({"algorithm": mr.MAML(order=3)}, "order: 3.* from 1 to 2"),
+        ({"algorithm": mr.ANIL(inner_steps=10**9)}, "inner_steps"),  # they are unrolled
         ({"backbone": mr.FeatureMLP(hidden=(0,))}, "hidden"),
         ({"optimizer": mr.Adam(beta1=1.0)}, "beta1"),
         ({"batch_size": 0}, "batch_size"),

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.dataset import Dataset
-from metarec.datasets.download import fetch_archive
 from metarec.errors import InvalidValueError
 
 URL = "https://files.grouplens.org/datasets/movielens"
@@ -99,6 +98,8 @@ def _place(folder: str | Path | None, name: str) -> Path:
     shared = os.environ.get("METAREC_DATA")
     if shared and (Path(shared) / name).is_dir():
         return Path(shared) / name
+    from metarec.datasets.download import fetch_archive  # with http, which takes time to import
+
     return fetch_archive(f"{URL}/{name}.zip", name)
 
 
