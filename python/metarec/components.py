@@ -8,7 +8,7 @@ are these classes.
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from metarec import _metarec
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -23,6 +23,10 @@ class Component(Parametrised):
     role: ClassVar[str]
     native_name: ClassVar[str]
     defaults: ClassVar[Mapping[str, Any]]
+
+    if TYPE_CHECKING:  # its options
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **options: Any) -> None:
         for name in options:

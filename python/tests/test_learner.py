@@ -169,6 +169,18 @@ def test_fit_on_a_task_set_is_steps_on_its_tasks_as_they_are():
         np.testing.assert_allclose(fitted.parameters()[name], value, atol=1e-12)
 
 
+def test_a_column_without_any_value_teaches_nothing_and_does_no_harm():
+    ratings = {"user": [1, 1, 2, 2], "item": ["a", "b"] * 2, "rating": [5, 1, 4, 2]}
+    items = {"item": ["a", "b"], "genre": [None, None], "tags": ["", ""]}
+    data = mr.Dataset.from_frames(
+        ratings, items=items, fields={"genre": "categorical", "tags": "bag"}
+    )
+    assert data.items["genre"].size == 0
+    model = small_learner(epochs=2).fit(data)
+    assert model.parameters()["embedding.genre"].shape == (0, 3)
+    assert np.isfinite(model.adapt(["a"], [5]).predict(["a", "b"])).all()
+
+
 def test_partial_fit_begins_by_itself_and_is_one_step_down_the_gradient():
     tasks = random_tasks()
     model = small_learner(optimizer=mr.SGD(lr=0.1), dtype="float64", seed=4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from learners import ITEM_FIELDS, USER_FIELDS, random_tasks
 
@@ -62,7 +62,8 @@ def test_exact_gradients_are_finite_differences(
     for parameter, view in views.items():  # away from zero biases, which make kinks
         scale = 0.02 if parameter.startswith("step_size") else 0.3
         view += random.normal(size=view.shape) * scale
-    _, gradients = learner.meta_gradient(tasks)
+    loss, gradients = learner.meta_gradient(tasks)
+    assume(loss < 100)  # else differences of losses have too few digits left
     assert gradients.keys() == views.keys()
     for parameter, view in views.items():
         start = view.copy()
