@@ -11,7 +11,7 @@ public final class FeatureTable: Sendable {
 
     /// Checks every size, offset, id and number once. Cost: one pass over the arrays.
     ///
-    /// Errors name the field, the array, the place and the value: sizes below 1, names that are empty or come twice,
+    /// Errors name the field, the array, the place and the value: negative sizes, vectors without columns, names that are empty or come twice,
     /// ids outside −1 ..< size, offsets that do not start at 0, decrease or do not end at the number of ids, numbers
     /// that are not finite, and missing arrays.
     public init(rows: Int, fields: [Field]) throws {
@@ -34,8 +34,9 @@ public final class FeatureTable: Sendable {
 
 extension Field {
     fileprivate func validate(rows: Int) throws {
-        guard size >= 1, size <= Int(Int32.max) else {
-            throw MetarecError.value("field \"\(name)\": size \(size), wanted 1 ... \(Int32.max)")
+        let least = schema.isEmbedded ? 0 : 1  // Without values, all are unknown.
+        guard size >= least, size <= Int(Int32.max) else {
+            throw MetarecError.value("field \"\(name)\": size \(size), wanted \(least) ... \(Int32.max)")
         }
         switch values {
         case .categorical(let ids):

@@ -79,10 +79,12 @@ extension Learner {
             count: tasks.count, threads: options.threads, parameters: state.parameterPointers, poll: poll,
             load: { task, thread, worker in
                 threadOfTask[task] = thread
-                try memory[thread].working.load(task, of: tasks)
-                if let queryOffsets, memory[thread].working.queryCount != queryOffsets[task + 1] - queryOffsets[task] {
+                let working = memory[thread].working
+                try working.load(task, of: tasks)
+                if let queryOffsets, working.queryCount != queryOffsets[task + 1] - queryOffsets[task] {
                     throw TaskSet.changed
                 }
+                try checkTargets(working, .support, count: working.supportCount, task: task)
                 memory[thread].gather(from: state.store)
                 memory[thread].bind(to: worker)
             },

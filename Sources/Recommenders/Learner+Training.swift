@@ -37,15 +37,7 @@ extension Learner {
     /// With episodes, support and query are drawn anew; else the tasks are taken as they are.
     public func trainEpoch(_ tasks: TaskSet, episodes: Episodes?, epoch: Int, poll: Poll) throws -> Double {
         let state = try initialized()
-        var order = try (0..<tasks.count).filter { task in
-            let extent = try tasks.extent(of: task)
-            return episodes == nil ? true : Episodes.canDraw(from: extent.count)
-        }
-        guard !order.isEmpty else {
-            throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
-        }
-        var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
-        order.shuffle(using: &generator)
+        let order = try self.order(of: tasks, isDrawn: episodes != nil, epoch: epoch, poll)
         var sum = 0.0
         for start in stride(from: 0, to: order.count, by: options.batchSize) {
             let batch = order[start..<min(start + options.batchSize, order.count)]
@@ -55,6 +47,24 @@ extension Learner {
             sum += loss * Double(batch.count)
         }
         return sum / Double(order.count)
+    }
+
+    /// The tasks that can be trained on, shuffled by (seed, epoch).
+    private func order(of tasks: TaskSet, isDrawn: Bool, epoch: Int, _ poll: Poll) throws -> [Int] {
+        let block = 1 << 16  // Millions of tasks take a while: so ask now and then whether to go on.
+        var order: [Int] = []
+        for task in 0..<tasks.count {
+            if task % block == 0 { try poll.check(0) }
+            let extent = try tasks.extent(of: task)
+            if !isDrawn || Episodes.canDraw(from: extent.count) { order.append(task) }
+        }
+        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
+        for last in stride(from: order.count - 1, to: 0, by: -1) {
+            if last % block == 0 { try poll.check(0) }
+            order.swapAt(last, Int.random(in: 0...last, using: &generator))
+        }
+        return order
     }
 
     private func step(
@@ -144,7 +154,7 @@ extension Learner {
         return loss * scale
     }
 
-    /// Refuses a task from which the algorithm cannot learn, and targets that the loss is not defined for.
+    /// Refuses a task from which the algorithm cannot learn, and what `checkTargets` refuses.
     private func check(_ working: WorkingSet, task: Int) throws {
         let count =
             switch options.algorithm.learnsFrom {
@@ -155,11 +165,13 @@ extension Learner {
         guard count > 0 else {
             throw MetarecError.value("tasks: task \(task) has no \(options.algorithm.learnsFrom) rows to learn from")
         }
-        try check(working.targets(.support), count: working.supportCount, task: task)
-        try check(working.targets(.query), count: working.queryCount, task: task)
+        try checkTargets(working, .support, count: working.supportCount, task: task)
+        try checkTargets(working, .query, count: working.queryCount, task: task)
     }
 
-    private func check(_ targets: UnsafeRawPointer, count: Int, task: Int) throws {
+    /// Refuses targets that the loss is not defined for.
+    func checkTargets(_ working: WorkingSet, _ segment: WorkingSet.Segment, count: Int, task: Int) throws {
+        let targets = working.targets(segment)
         for row in 0..<count {
             let target =
                 precision == .float

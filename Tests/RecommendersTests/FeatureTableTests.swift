@@ -82,10 +82,13 @@ import Testing
         #expect(throws: MetarecError.value("field \"f\": vectors are missing")) {
             try table(Field(name: "f", size: 5, values: .dense(vectors: nil)))
         }
-        for size in [0, -1, 1 << 31] {
-            #expect(throws: MetarecError.value("field \"f\": size \(size), wanted 1 ... 2147483647")) {
+        for size in [-1, 1 << 31] {
+            #expect(throws: MetarecError.value("field \"f\": size \(size), wanted 0 ... 2147483647")) {
                 try table(Field(name: "f", size: size, values: .categorical(ids: nil)), rows: 0)
             }
+        }
+        #expect(throws: MetarecError.value("field \"f\": size 0, wanted 1 ... 2147483647")) {
+            try table(Field(name: "f", size: 0, values: .dense(vectors: nil)), rows: 0)
         }
         #expect(throws: MetarecError.value("field \"f\": 2147483647 rows of 2147483647 columns overflow")) {
             try table(Field(name: "f", size: Int(Int32.max), values: .dense(vectors: nil)), rows: Int(Int32.max))

@@ -22,9 +22,10 @@ from metarec.files import load
 from metarec.learner import MetaLearner
 from metarec.presets import FineTune, MeLU
 from metarec.tasks import TaskSet
-from metarec.tutorial import MetaModel, meta_learning, meta_learning_recommendation
+from metarec.tutorial import AdaptedModel, MetaModel, meta_learning, meta_learning_recommendation
 
 __all__ = [
+    "AdaptedModel",
     "AdaptedUser",
     "Bag",
     "Categorical",

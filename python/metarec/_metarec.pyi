@@ -1,4 +1,4 @@
-"""The native module: Swift kernels behind a C shim that converts, checks and releases the GIL. It computes nothing."""
+"""The native module: Swift kernels behind a C shim, which converts, checks, releases the GIL."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,10 @@ def isa() -> str: ...
 def schema() -> str: ...
 
 class Features:
-    """Rows of users or items. A field is (name, kind, size, ids, offsets, vectors), kind "categorical", "bag" or "dense"."""
+    """Rows of users or items.
+
+    A field is (name, kind, size, ids, offsets, vectors), kind "categorical", "bag" or "dense".
+    """
 
     def __init__(
         self,
@@ -46,7 +49,9 @@ class Tasks:
 class Learner:
     steps: int
 
-    def __init__(self, options: Mapping[str, float | int | bool | str | None | Sequence[float]]) -> None: ...
+    def __init__(
+        self, options: Mapping[str, float | int | bool | str | Sequence[float] | None]
+    ) -> None: ...
     def initialize(self, tasks: Tasks) -> None: ...
     def parameters(self) -> dict[str, Floats]: ...
     def optimizer_state(self) -> dict[str, Floats]: ...

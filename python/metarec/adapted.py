@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
-from metarec.errors import InvalidValueError
+from metarec.errors import InvalidValueError, StateError
 from metarec.features import FeatureTable
-from metarec.tasks import TaskSet
+from metarec.tasks import one_task
+from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
     from metarec.learner import MetaLearner
@@ -39,33 +40,49 @@ class Recommendations:
         return len(self.items)
 
     def __repr__(self) -> str:
-        rows = (f"  {place:>3}  {score:8.3f}  {item}" for place, (item, score) in enumerate(self, 1))
-        return "Recommendations\n" + "\n".join(rows)
+        ranked = enumerate(self, 1)
+        rows = (f"  {place:>3}  {score:8.3f}  {item}" for place, (item, score) in ranked)
+        return "\n".join(["Recommendations", *rows])
 
     def _repr_html_(self) -> str:
-        rows = [(str(place), str(item), f"{score:.3f}") for place, (item, score) in enumerate(self, 1)]
+        rows = [(place, item, f"{score:.3f}") for place, (item, score) in enumerate(self, 1)]
         return html_table("Recommendations", ("", "item", "score"), rows)
 
 
 class AdaptedUser:
-    """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends; the model is unchanged.
+    """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends.
 
-    Valid until the model trains on; then every call raises `StateError` and the user is adapted anew.
+    The model is unchanged. Valid until the model trains on: then `predict` and `recommend` raise
+    `StateError`, and the user is adapted anew.
+
+    Examples
+    --------
+    >>> import metarec as mr
+    >>> data = mr.datasets.synthetic(users=200, items=100, seed=0)
+    >>> model = mr.MeLU(epochs=1, seed=0).fit(data)
+    >>> ann = model.adapt(items=[3, 14], ratings=[5, 2], user={"age": 1})
+    >>> ann.predict([3, 14, 15]).shape
+    (3,)
+    >>> bool(set(ann.recommend(k=98).items) & {3, 14})
+    False
     """
 
     def __init__(
         self,
         native: _metarec.Adapted,
         model: "MetaLearner",
-        support: NDArray[np.int32],
+        rated: NDArray[Any],
         user: FeatureTable | None,
     ) -> None:
-        self._native, self._model = native, model
-        self._support, self._user = support, user
+        self._native, self._model, self._learner = native, model, model._native
+        self._rated, self._user = rated, user
 
     def predict(self, items: Iterable[Hashable]) -> NDArray[np.floating[Any]]:
-        """Return the predicted ratings of `items`, ids as in your data; unknown ones by their lack of features."""
-        return self._scores(self._model._item_codes(items))
+        """Return the predicted ratings of `items`, ids as in your data; unknown ones are allowed.
+
+        An unknown item is predicted as one of which nothing is known.
+        """
+        return self._scores(self._current()._item_codes(items))
 
     def recommend(
         self,
@@ -79,46 +96,47 @@ class AdaptedUser:
         Parameters
         ----------
         k : int
+            At most so many; fewer where there are fewer candidates.
         candidates : ids, optional
             What to choose from. None: all items of the data.
         exclude : ids, optional
             What not to recommend. None: the items that the user was adapted to.
+
+        Raises
+        ------
+        InvalidValueError
+            `k` below 1, no candidates.
+        StateError
+            The model was trained since the user was adapted.
         """
         k = as_count(k, "k", 1)
-        model = self._model
+        model = self._current()
+        excluded = self._rated if exclude is None else as_values(exclude, "exclude")
+        unwanted = model._item_codes(excluded)
         if candidates is None:
             codes = np.arange(model._items.rows, dtype=np.int32)
             names = codes if model._data is None else model._data.item_ids(codes)
+            kept = np.isin(codes, unwanted, invert=True)
         else:
-            listed = list(candidates)
-            codes = model._item_codes(listed)
-            names = np.empty(len(listed), object)
-            names[:] = listed
-        if len(codes) == 0:
-            raise InvalidValueError("candidates: expected at least one item, got none")
-        if exclude is None:
-            out = np.isin(codes, self._support[self._support >= 0])
-        elif candidates is None:
-            out = np.isin(codes, model._item_codes(exclude))
-        else:
-            unwanted = set(exclude)
-            out = np.fromiter((name in unwanted for name in names), np.bool_, len(names))
-        codes, names = codes[~out], names[~out]
+            names = as_values(candidates, "candidates")
+            codes = model._item_codes(names)
+            if len(codes) == 0:
+                raise InvalidValueError("candidates: expected at least one item, got none")
+            # By id, for unknown items have no code of their own.
+            out = set(excluded.tolist())
+            kept = np.array([name not in out for name in names.tolist()], np.bool_)
+        codes, names = codes[kept], names[kept]
         scores = self._scores(codes)
         order = np.argsort(-scores, kind="stable")[:k]
         return Recommendations(names[order], scores[order])
 
+    def _current(self) -> "MetaLearner":
+        if self._model.__dict__.get("_learner") is not self._learner:
+            raise StateError("the model was fitted anew since this user was adapted: adapt again")
+        return self._model
+
     def _scores(self, codes: NDArray[np.int32]) -> NDArray[np.floating[Any]]:
-        tasks = TaskSet(
-            np.array([0, len(codes)]),
-            np.array([0]),
-            np.ascontiguousarray(codes),
-            np.zeros(len(codes), np.float32),
-            None if self._user is None else np.zeros(1, np.int32),
-            items=self._model._items,
-            users=self._user,
-        )
-        return self._native.predict(tasks.native)
+        return self._native.predict(one_task(self._model._items, self._user, codes).native)
 
     def __repr__(self) -> str:
-        return f"AdaptedUser({type(self._model).__name__}, {len(self._support)} ratings)"
+        return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"

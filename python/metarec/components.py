@@ -1,13 +1,14 @@
-"""The parts a learner is made of: algorithms, backbones, losses and optimizers, as the native library declares them.
+"""The parts a learner is made of: algorithms, backbones, losses and optimizers.
 
-Every class here is made from the library's own schema (name, options, defaults, documentation), so a new
-algorithm needs no Python. `metarec.MAML`, `metarec.FeatureMLP`, `metarec.Adam` and so on are these classes.
+Every class is made from the native library's own schema (name, options, defaults, documentation),
+so a new algorithm needs no Python. `metarec.MAML`, `metarec.FeatureMLP`, `metarec.Adam` and so on
+are these classes.
 """
 
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from metarec import _metarec
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -22,6 +23,10 @@ class Component(Parametrised):
     role: ClassVar[str]
     native_name: ClassVar[str]
     defaults: ClassVar[Mapping[str, Any]]
+
+    if TYPE_CHECKING:  # its options
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **options: Any) -> None:
         for name in options:
@@ -42,31 +47,29 @@ class Component(Parametrised):
         return {self.role: self.native_name, **own}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]
+        return isinstance(other, Component) and repr(self) == repr(other)
 
-    def __hash__(self) -> int:
-        return hash((type(self), repr(self)))
+    __hash__ = None  # type: ignore[assignment]  # options can be changed
 
 
 def _make(role: str, schema: Mapping[str, Any]) -> type[Component]:
-    options = {
-        option["name"]: tuple(value) if isinstance(value, list) else value
-        for option in schema["options"]
-        for value in [option["default"]]
-    }
-    documentation = schema["doc"]
-    if options:
-        lines = [
-            f"{option['name']} : {option['wanted']}, default {options[option['name']]!r}\n    {option['doc']}"
-            for option in schema["options"]
+    options: dict[str, Any] = {}
+    documentation = [schema["doc"]]
+    for option in schema["options"]:
+        name, default = option["name"], option["default"]
+        options[name] = tuple(default) if isinstance(default, list) else default
+        if len(options) == 1:
+            documentation += ["", "Parameters", "----------"]
+        documentation += [
+            f"{name} : {option['wanted']}, default {options[name]!r}",
+            f"    {option['doc']}",
         ]
-        documentation += "\n\nParameters\n----------\n" + "\n".join(lines)
     arguments = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
         for name, default in options.items()
     ]
     namespace = {
-        "__doc__": documentation,
+        "__doc__": "\n".join(documentation),
         "__module__": "metarec",
         "__signature__": inspect.Signature(arguments),
         "role": role,
@@ -96,10 +99,3 @@ def component(role: str, value: "Component | str") -> Component:
         raise InvalidValueError(f"{role}: got {value!r}, wanted one of {list(known)}")
     names = ", ".join(kind.__name__ for kind in known.values())
     raise InvalidTypeError(f"{role}: got {value!r}, wanted one of {names}")
-
-
-def __getattr__(name: str) -> type[Component]:
-    try:
-        return COMPONENTS[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

@@ -6,22 +6,25 @@ from metarec.components import COMPONENTS, Component
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
 
+# What no option can be named.
+COMPONENT, EPISODES = "$component", "$episodes"
 
-def encode(value: Any) -> Any:
+
+def encode(value: Any, name: str = "value") -> Any:
     """Return `value` in JSON's types."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [encode(each) for each in value]
+        return [encode(each, name) for each in value]
     if isinstance(value, dict):
-        return {name: encode(each) for name, each in value.items()}
+        return {key: encode(each, key) for key, each in value.items()}
     if isinstance(value, Component):
-        return {"component": type(value).__name__, "options": encode(value.get_params())}
+        return {COMPONENT: type(value).__name__, "options": encode(value.get_params())}
     if isinstance(value, Episodes):
-        return {"episodes": [list(value.bounds[:2]), list(value.bounds[2:])]}
-    if hasattr(value, "item"):  # a NumPy scalar
-        return value.item()
-    raise InvalidTypeError(f"an option of type {type(value).__name__} cannot be saved")
+        return {EPISODES: [list(value.bounds[:2]), list(value.bounds[2:])]}
+    if hasattr(value, "tolist"):  # NumPy's
+        return encode(value.tolist(), name)
+    raise InvalidTypeError(f"{name}: a {type(value).__name__} cannot be saved")
 
 
 def decode(value: Any) -> Any:
@@ -30,14 +33,13 @@ def decode(value: Any) -> Any:
         return tuple(decode(each) for each in value)
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"component", "options"}:
-        kind = COMPONENTS.get(value["component"])
+    if COMPONENT in value:
+        kind = COMPONENTS.get(value[COMPONENT])
         if kind is None:
-            raise InvalidValueError(
-                f"no component {value['component']!r}; there are {list(COMPONENTS)}"
-            )
+            known = list(COMPONENTS)
+            raise InvalidValueError(f"no component {value[COMPONENT]!r}; there are {known}")
         return kind(**decode(value["options"]))
-    if value.keys() == {"episodes"}:
-        support, query = decode(value["episodes"])
+    if EPISODES in value:
+        support, query = decode(value[EPISODES])
         return Episodes(support=support, query=query)
     return {name: decode(each) for name, each in value.items()}

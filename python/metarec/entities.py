@@ -107,12 +107,10 @@ class Entities:
             try:
                 vector = np.atleast_2d(np.asarray(value, field.vectors.dtype))
             except (TypeError, ValueError):
-                raise InvalidTypeError(
-                    f"{name}: expected {field.size} number(s), got {value!r}"
-                ) from None
-            if vector.shape != (1, field.size):
+                vector = np.empty((0, 0))
+            if vector.shape != (1, field.size) or np.isinf(vector).any():
                 raise InvalidValueError(
-                    f"{name}: expected {field.size} number(s), got shape {np.shape(value)}"
+                    f"{name}: expected {field.size} finite number(s), got {value!r}"
                 )
             return Dense(vector)
         boxed = np.empty(1, object)
@@ -145,22 +143,17 @@ class Entities:
         kept = self if with_rows else self._without_rows()
         arrays, ids = kept.ids.state(f"{self.noun}.ids")
         fields: list[dict[str, Any]] = []
-        for name, field in ({} if kept.features is None else kept.features.fields).items():
-            prefix = f"{self.noun}.{name}"
-            entry: dict[str, Any] = {"name": name, "kind": field.kind, "size": field.size}
-            if isinstance(field, Dense):
-                arrays[f"{prefix}.vectors"] = field.vectors
+        if kept.features is not None:
+            more, fields = kept.features.state(f"{self.noun}.field")
+            arrays |= more
+        values: dict[str, str] = {}
+        for name, vocabulary in self.values.items():
+            if vocabulary is self.ids:
+                values[name] = "ids"
             else:
-                arrays[f"{prefix}.ids"] = field.ids
-            if isinstance(field, Bag):
-                arrays[f"{prefix}.offsets"] = field.offsets
-            if self.values.get(name) is self.ids:
-                entry["values"] = "ids"
-            elif name in self.values:
-                more, entry["values"] = self.values[name].state(f"{prefix}.values")
+                more, values[name] = vocabulary.state(f"{self.noun}.values.{name}")
                 arrays |= more
-            fields.append(entry)
-        return arrays, {"ids": ids, "fields": fields}
+        return arrays, {"ids": ids, "fields": fields, "values": values}
 
     @classmethod
     def from_state(
@@ -168,21 +161,17 @@ class Entities:
     ) -> "Entities":
         """Return what `state` wrote."""
         ids = Vocabulary.from_state(arrays, f"{noun}.ids", state["ids"])
-        fields: dict[str, Field] = {}
-        values: dict[str, Vocabulary] = {}
-        for entry in state["fields"]:
-            name, size, prefix = entry["name"], entry["size"], f"{noun}.{entry['name']}"
-            if entry["kind"] == Dense.kind:
-                fields[name] = Dense(arrays[f"{prefix}.vectors"])
-            elif entry["kind"] == Bag.kind:
-                fields[name] = Bag(arrays[f"{prefix}.ids"], arrays[f"{prefix}.offsets"], size)
-            else:
-                fields[name] = Categorical(arrays[f"{prefix}.ids"], size)
-            if entry.get("values") == "ids":
-                values[name] = ids
-            elif "values" in entry:
-                values[name] = Vocabulary.from_state(arrays, f"{prefix}.values", entry["values"])
-        return cls(noun, ids, FeatureTable(fields) if fields else None, values)
+        fields = state["fields"]
+        features = FeatureTable.from_state(f"{noun}.field", arrays, fields) if fields else None
+        if features is not None and features.rows != len(ids):
+            raise InvalidValueError(f"{noun}: {features.rows} rows of features, {len(ids)} ids")
+        values = {
+            name: ids
+            if kind == "ids"
+            else Vocabulary.from_state(arrays, f"{noun}.values.{name}", kind)
+            for name, kind in state["values"].items()
+        }
+        return cls(noun, ids, features, values)
 
     def _without_rows(self) -> "Entities":
         features = None if self.features is None else self.features.take([])

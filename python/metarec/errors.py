@@ -1,4 +1,4 @@
-"""What metarec raises. Every error is a `MetarecError` and also the built-in exception that fits."""
+"""What metarec raises: each a `MetarecError` and also the built-in exception that fits."""
 
 
 class MetarecError(Exception):
@@ -6,7 +6,7 @@ class MetarecError(Exception):
 
 
 class InvalidValueError(MetarecError, ValueError):
-    """An argument has a value that cannot be used; the message names it, what came and what was wanted."""
+    """An argument's value cannot be used; the message names it, what came and what was wanted."""
 
 
 class InvalidIndexError(MetarecError, IndexError):

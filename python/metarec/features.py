@@ -1,6 +1,6 @@
 """What is known of users and of items: tables of fields, borrowed from NumPy without a copy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -150,6 +150,8 @@ class Dense:
 
     def _check(self, name: str) -> None:
         borrowed(self.vectors, f"{name}.vectors", np.float32, np.float64, ndim=2)
+        if self.size == 0:
+            raise InvalidValueError(f"{name}.vectors: expected at least one column, got none")
         check_finite(self.vectors, f"{name}.vectors")
 
     def _take(self, rows: NDArray[np.int64]) -> "Dense":
@@ -245,6 +247,37 @@ class FeatureTable:
         index = np.asarray(rows, np.int64) if np.size(rows) else np.empty(0, np.int64)
         check_index(index, self.rows, "rows")
         return FeatureTable({name: field._take(index) for name, field in self._fields.items()})
+
+    def state(self, prefix: str) -> tuple[dict[str, NDArray[Any]], list[dict[str, Any]]]:
+        """Return arrays, their names beginning with `prefix`, and JSON for `from_state`."""
+        arrays: dict[str, NDArray[Any]] = {}
+        entries = []
+        for name, field in self._fields.items():
+            for part in ("ids", "offsets", "vectors"):
+                if hasattr(field, part):
+                    arrays[f"{prefix}.{name}.{part}"] = getattr(field, part)
+            entries.append({"name": name, "kind": field.kind, "size": field.size})
+        return arrays, entries
+
+    @classmethod
+    def from_state(
+        cls, prefix: str, arrays: Mapping[str, NDArray[Any]], entries: Iterable[Mapping[str, Any]]
+    ) -> "FeatureTable":
+        """Return what `state` wrote."""
+
+        def field(name: str, kind: str, size: int) -> Field:
+            def part(of: str) -> NDArray[Any]:
+                return arrays[f"{prefix}.{name}.{of}"]
+
+            if kind == Dense.kind:
+                return Dense(part("vectors"))
+            if kind == Bag.kind:
+                return Bag(part("ids"), part("offsets"), size)
+            if kind == Categorical.kind:
+                return Categorical(part("ids"), size)
+            raise InvalidValueError(f"{name}: no field kind {kind!r}")
+
+        return cls({entry["name"]: field(**entry) for entry in entries})
 
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from operator import methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,9 @@ from metarec.arrays import offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, Field
 from metarec.vocabulary import Vocabulary, as_values, find_nulls
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 KINDS = ("categorical", "bag", "dense", None)
 
@@ -43,6 +45,8 @@ def read_columns(frame: Any, name: str) -> dict[str, Column]:
         if len(set(lengths.values())) > 1:
             raise InvalidValueError(f"{name}: expected columns of one length, got {lengths}")
         return columns
+    import narwhals as nw
+
     try:
         known = nw.from_native(frame)
     except TypeError:
@@ -208,6 +212,8 @@ def _series(series: "nw.Series[Any]", name: str) -> Column:
 
 
 def _read_series(series: "nw.Series[Any]") -> Column:
+    import narwhals as nw
+
     null = series.is_null().to_numpy().astype(np.bool_, copy=False)
     kind = series.dtype
     if isinstance(kind, nw.Array) and not null.any():

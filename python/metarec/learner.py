@@ -1,6 +1,6 @@
 """The estimator: learns to adapt to a new user from a handful of ratings."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,24 +9,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.adapted import AdaptedUser
+from metarec.arrays import check_finite, check_index
 from metarec.components import Component, component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.features import FeatureTable
 from metarec.parameters import Parametrised
-from metarec.split import Splits
-from metarec.tasks import TaskSet
-from metarec.training import History, Progress, train
+from metarec.splits import Splits
+from metarec.tasks import TaskSet, one_task
+from metarec.training import Callback, History, Progress, train
+from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
     from metarec.evaluation import Report
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
+_ROLES = ("backbone", "algorithm", "loss", "optimizer")
 
 
 class MetaLearner(Parametrised):
-    r"""A recommender that learns to learn: a backbone, a meta-algorithm, a loss and an outer optimizer.
+    r"""A recommender that learns to learn: backbone, meta-algorithm, loss and outer optimizer.
 
     Training minimises, over all tasks t, the loss on query rows after adaptation to support rows,
 
@@ -48,7 +51,8 @@ class MetaLearner(Parametrised):
     epochs : int
         Passes over the tasks, at most.
     patience : int or None
-        With validation: stop after so many epochs without a better score. The best epoch's parameters are kept.
+        With validation: stop after so many epochs without a better score. The best epoch's
+        parameters are kept.
     batch_size : int
         Tasks per outer step.
     clip_norm, clip_value : float, optional
@@ -111,8 +115,15 @@ class MetaLearner(Parametrised):
     # What it is made of
 
     def _components(self) -> dict[str, Component]:
-        roles = ("backbone", "algorithm", "loss", "optimizer")
-        return {role: component(role, getattr(self, role)) for role in roles}
+        return {role: component(role, getattr(self, role)) for role in _ROLES}
+
+    def _part(self, name: str) -> Parametrised | None:
+        value = getattr(self, name)
+        return (
+            component(name, value)
+            if name in _ROLES and isinstance(value, str)
+            else super()._part(name)
+        )
 
     def _native_options(self) -> dict[str, Any]:
         own = ("batch_size", "clip_norm", "clip_value", "unknown_rate", "threads", "dtype", "seed")
@@ -133,7 +144,7 @@ class MetaLearner(Parametrised):
     # Training
 
     def initialize(self, tasks: TaskSet | Dataset) -> Self:
-        """Fix the shapes by the features of `tasks` and draw the parameters anew; `fit` does it by itself."""
+        """Fix the shapes by the features of `tasks` and draw the parameters; `fit` does it too."""
         if isinstance(tasks, Dataset):
             return self._begin(tasks.tasks(), tasks)
         return self._begin(_tasks(tasks), None)
@@ -154,41 +165,61 @@ class MetaLearner(Parametrised):
         validation: Splits | TaskSet | None = None,
         *,
         progress: Progress = "auto",
-        callbacks: Sequence[Callable[[Mapping[str, Any]], Any]] = (),
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train from the start.
 
         Parameters
         ----------
         data : Dataset or TaskSet
-            Of a data set, every user is a task whose support and query are drawn anew in every epoch, by
-            `episodes`. A task set is trained on as it is.
+            Of a data set, every user is a task whose support and query are drawn anew in every
+            epoch, by `episodes`. A task set is trained on as it is.
         validation : Splits or TaskSet, optional
-            What the epochs are judged by, ``splits.validation`` or tasks: the mean over its scenarios of the
-            RMSE of the query predictions.
+            What the epochs are judged by, ``splits.validation`` or tasks: the mean over its
+            scenarios of the RMSE of the query predictions.
         progress : "auto", True or False
             A progress bar; "auto": where somebody sees it.
         callbacks : sequence of callables
-            Each is called after every epoch with its row of `history_`.
+            Each is called after every epoch with its row of `history_`. What one raises ends the
+            training; the model has the parameters of that epoch.
 
         Raises
         ------
+        InvalidTypeError, InvalidValueError
+            An option or argument cannot be used; the message names it.
         NumericalError
-            The loss or its gradient left the finite numbers; the parameters are those of the last finished step.
+            The loss or its gradient left the finite numbers; the parameters are those of the last
+            finished step.
         KeyboardInterrupt
-            Ctrl-C, within 50 ms; the model can be used and has the parameters of the last finished step.
+            Ctrl-C, within 50 ms; the model can be used and has the parameters of the last finished
+            step.
+
+        Examples
+        --------
+        >>> import metarec as mr
+        >>> data = mr.datasets.synthetic(users=50, items=40, seed=0)
+        >>> rows = []
+        >>> model = mr.MetaLearner(epochs=2).fit(data, callbacks=[rows.append])
+        >>> rows == model.history_, [row["epoch"] for row in rows]
+        (True, [1, 2])
         """
-        self.initialize(data)
-        tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
-        episodes = (self.episodes or Episodes()) if isinstance(data, Dataset) else None
-        train(self, tasks, episodes, validation, progress, callbacks)
+        train(self, data, validation, progress, callbacks)
         return self
 
     def partial_fit(self, tasks: TaskSet) -> float:
-        """One outer step on all of `tasks`, as they are; returns their mean meta-loss before it."""
+        """Take one outer step on all of `tasks`, as they are; return their mean meta-loss before.
+
+        Raises
+        ------
+        InvalidValueError
+            No task, or a task without rows that the algorithm learns from (query rows for MAML).
+        NumericalError
+            The loss or its gradient is not finite; the parameters are unchanged.
+        """
+        native = _tasks(tasks).native
         if "_learner" not in self.__dict__:
             self.initialize(tasks)
-        return self._native.step(_tasks(tasks).native)
+        return self._native.step(native)
 
     def _forget_unseen(self, data: Dataset) -> None:
         """Set the rows of values that no rating has to zero: they will get no gradient, and count as unknown."""
@@ -201,7 +232,7 @@ class MetaLearner(Parametrised):
     # Predicting
 
     def predict(self, tasks: TaskSet) -> Floats:
-        """Return the predictions of the query rows after adaptation to each task's support, in order."""
+        """Return the predictions of the query rows after adaptation to each support, in order."""
         return self._native.predict(_tasks(tasks).native)
 
     def adapt(
@@ -215,29 +246,43 @@ class MetaLearner(Parametrised):
         Parameters
         ----------
         items : ids
-            What the user rated, as in your data. Items never seen in training count as unknown: their features
-            are zero vectors. Of a model that was fitted on a `TaskSet`: row numbers of its items.
+            What the user rated, as in your data. Items never seen in training count as unknown:
+            their features are zero vectors. Of a model that was fitted on a `TaskSet`: row numbers
+            of its items, -1 for unknown ones.
         ratings : numbers, one for each of `items`
             Repeated items count as often as they come. None at all: the prior.
         user : mapping, id or None
-            Raw feature values, such as ``{"age": 25}``, the id of a user of the data, or nothing known. Of a
-            model that was fitted on a `TaskSet`: a `FeatureTable` of one row.
+            Raw feature values, such as ``{"age": 25}``: fields left out and values never seen are
+            unknown. Or the id of a user of the data, or nothing known. Of a model that was fitted
+            on a `TaskSet`: a `FeatureTable` of one row.
 
         Returns
         -------
         AdaptedUser
             With `predict` and `recommend`; valid until the model trains on.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            An argument cannot be used; an unknown user field's message names those there are.
+        NumericalError
+            The adapted parameters are not finite.
         """
         native = self._native
-        codes = self._item_codes(items)
-        targets = np.ascontiguousarray(ratings, np.float64)
+        given = as_values(items, "items")
+        codes = self._item_codes(given)
+        try:
+            targets = np.asarray(ratings, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidTypeError(f"ratings: expected numbers; {error}") from None
         if targets.shape != codes.shape:
             raise InvalidValueError(
                 f"ratings: expected one for each of {len(codes)} items, got shape {targets.shape}"
             )
+        check_finite(targets, "ratings")
         features = self._user_features(user)
-        support = _one_task(codes, targets, len(codes), self._items, features)
-        return AdaptedUser(native.adapt(support.native), self, codes, features)
+        support = one_task(self._items, features, codes, np.ascontiguousarray(targets))
+        return AdaptedUser(native.adapt(support.native), self, given, features)
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""
@@ -248,12 +293,10 @@ class MetaLearner(Parametrised):
     def _item_codes(self, items: Iterable[Hashable]) -> NDArray[np.int32]:
         if self._data is not None:
             return self._data.item_codes(items)
-        given = np.asarray(list(items), np.int64)
-        wrong = (given < -1) | (given >= self._items.rows)
-        if wrong.any():
-            raise InvalidValueError(
-                f"items: expected rows of the items, -1 to {self._items.rows - 1}, got {given[wrong][0]}"
-            )
+        given = as_values(items, "items")
+        if len(given) and given.dtype != np.int64:
+            raise InvalidTypeError(f"items: expected row numbers of the items, got {given[0]!r}")
+        check_index(given, self._items.rows, "items")
         return given.astype(np.int32)
 
     def _user_features(
@@ -267,9 +310,10 @@ class MetaLearner(Parametrised):
             return self._data.user_features(user)
         if user is not None:
             raise InvalidTypeError(
-                "user: a model that was fitted on a TaskSet takes a FeatureTable of one row"
+                "user: a model that was fitted on a TaskSet takes a FeatureTable of one row, got "
+                f"{type(user).__name__}"
             )
-        return None
+        return None if self._users is None else self._users.take([-1])
 
     # Looking inside
 
@@ -277,22 +321,37 @@ class MetaLearner(Parametrised):
         """Return the parameters by name, as views: writing into them changes the model.
 
         Names as in the backbone, such as "embedding.genre" [25, 32], "dense0.weight" [in, 64],
-        "dense0.bias" [64], "head.weight", "head.bias", and what the algorithm adds ("step_size.<name>").
+        "dense0.bias" [64], "head.weight", "head.bias", and what the algorithm adds
+        ("step_size.<name>").
         While a call trains, a view of a table may lag.
         """
         self._native.settle()
         return self._native.parameters()
 
     def meta_gradient(self, tasks: TaskSet) -> tuple[float, dict[str, Floats]]:
-        """Return the mean meta-loss over the tasks and its gradient, under the parameters' names."""
+        """Return the mean meta-loss over the tasks and its gradient, under the parameters' names.
+
+        Raises
+        ------
+        InvalidValueError
+            No task, or a task without rows that the algorithm learns from (query rows for MAML).
+        NumericalError
+            The loss is not finite.
+        """
         return self._native.meta_gradient(_tasks(tasks).native)
 
     def adapted_parameters(self, tasks: TaskSet) -> dict[str, Floats]:
-        """Return the adapted parameters of every task after the inner loop, ``[T, ...]`` by name."""
+        """Return every task's parameters after the inner loop, by name: ``[T, ...]`` each.
+
+        Only of parameters that the inner loop changes. A table comes whole for every task.
+        """
         return self._native.adapted_parameters(_tasks(tasks).native)
 
     def support_losses(self, tasks: TaskSet) -> Floats:
-        """Return the support loss before and after each inner step, ``[T, inner_steps + 1]``; NaN without support."""
+        """Return the support losses before the inner loop and after each of its steps.
+
+        ``[T, inner_steps + 1]``; NaN for a task without support.
+        """
         return self._native.support_losses(_tasks(tasks).native)
 
     @property
@@ -303,10 +362,35 @@ class MetaLearner(Parametrised):
     # Files
 
     def save(self, path: str | Path) -> None:
-        """Write the model to one file, atomically: parameters, options, and the mapping of raw ids and values."""
+        """Write the model to one file that `mr.load` reads: safetensors with JSON, never pickle.
+
+        It has the parameters, the optimizer's state, the options, and what maps ids and raw values
+        of your data, but no ratings and no users. Written atomically: where saving fails, a file
+        that was there stays as it was.
+
+        Raises
+        ------
+        InvalidTypeError
+            Ids or options that a file cannot hold: ids must be all int or all str.
+        """
         from metarec.files import save
 
         save(self, Path(path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return options and, if there are any, parameters: so models can be pickled and copied."""
+        from metarec.files import describe
+
+        learned = describe(self) if "_learner" in self.__dict__ else None
+        return {"params": self.get_params(deep=False), "learned": learned}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the model of what `__getstate__` gave."""
+        from metarec.files import restore
+
+        self.__init__(**state["params"])  # type: ignore[misc]
+        if state["learned"] is not None:
+            restore(self, *state["learned"])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -319,21 +403,3 @@ def _tasks(tasks: TaskSet) -> TaskSet:
     if not isinstance(tasks, TaskSet):
         raise InvalidTypeError(f"tasks: expected TaskSet, got {type(tasks).__name__}")
     return tasks
-
-
-def _one_task(
-    items: NDArray[np.int32],
-    targets: Floats,
-    support: int,
-    item_table: FeatureTable,
-    user: FeatureTable | None,
-) -> TaskSet:
-    return TaskSet(
-        np.array([0, len(items)]),
-        np.array([support]),
-        items,
-        targets,
-        None if user is None else np.zeros(1, np.int32),
-        items=item_table,
-        users=user,
-    )

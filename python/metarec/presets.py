@@ -11,7 +11,7 @@ _PARTS = ("backbone", "algorithm", "loss", "optimizer")
 
 
 class Preset(MetaLearner):
-    """A `MetaLearner` whose parts follow from options of its own, beside the learner's other options."""
+    """A `MetaLearner` whose parts follow from options of its own, beside the learner's."""
 
     def __init__(self, **options: Any) -> None:
         for name in options:
@@ -23,7 +23,11 @@ class Preset(MetaLearner):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        own = [
+            p
+            for p in inspect.signature(cls.__init__).parameters.values()
+            if p.kind is p.KEYWORD_ONLY
+        ]
         learners = inspect.signature(MetaLearner).parameters.values()
         shared = [p for p in learners if p.name not in (*_PARTS, *(q.name for q in own))]
         cls.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined]
@@ -34,11 +38,12 @@ class Preset(MetaLearner):
 
 
 class MeLU(Preset):
-    r"""Meta-learned user preference estimator: MAML on the decision layers, embeddings shared by all users.
+    r"""Meta-learned user preference estimator: MAML on the decision layers, embeddings shared.
 
-    Embeddings of all item and user fields enter a ReLU network; a user's support ratings adapt the network's
-    weights, :math:`\theta' = \theta - \alpha \nabla L(\theta; S)`, `inner_steps` times, while the embeddings stay
-    as all users share them. The meta-gradient is exact (`order` = 2), through all inner steps.
+    Embeddings of all item and user fields enter a ReLU network; a user's support ratings adapt the
+    network's weights, :math:`\theta' = \theta - \alpha \nabla L(\theta; S)`, `inner_steps` times,
+    while the embeddings stay as all users share them. The meta-gradient is exact (`order` = 2),
+    through all inner steps.
 
     Parameters
     ----------
@@ -53,8 +58,8 @@ class MeLU(Preset):
 
     References
     ----------
-    Lee, Im, Jang, Cho and Chung, "MeLU: Meta-Learned User Preference Estimator for Cold-Start Recommendation",
-    KDD 2019.
+    Lee, Im, Jang, Cho and Chung, "MeLU: Meta-Learned User Preference Estimator for Cold-Start
+    Recommendation", KDD 2019.
 
     Examples
     --------
@@ -93,11 +98,11 @@ class MeLU(Preset):
 
 
 class FineTune(Preset):
-    r"""Plain transfer learning: one network trained on all users, then fine-tuned on the new user's ratings.
+    r"""Plain transfer learning: one network for all users, then fine-tuned on the new user.
 
-    Training minimises the mean loss of all rows with no inner loop and no meta-gradient. At prediction
-    :math:`\theta \leftarrow \theta - \alpha \nabla L(\theta; S)`, `inner_steps` times, on the decision layers or
-    the head. What every meta-learner must be compared with.
+    Training minimises the mean loss of all rows with no inner loop and no meta-gradient. At
+    prediction :math:`\theta \leftarrow \theta - \alpha \nabla L(\theta; S)`, `inner_steps` times,
+    on the decision layers or the head. What every meta-learner must be compared with.
 
     Parameters
     ----------

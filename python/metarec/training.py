@@ -1,4 +1,4 @@
-"""The epoch loop: progress, validation, early stopping. The epochs themselves run in the native library."""
+"""The epoch loop: progress, validation, early stopping; the epochs themselves run in Swift."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.arrays import as_count
+from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError
-from metarec.split import Splits
+from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -19,34 +20,41 @@ if TYPE_CHECKING:
 
 Progress = bool | Literal["auto"]
 History = list[dict[str, float]]
+Callback = Callable[[Mapping[str, Any]], Any]
 
 
 def train(
     model: "MetaLearner",
-    tasks: TaskSet,
-    episodes: Episodes | None,
+    data: Dataset | TaskSet,
     validation: Splits | TaskSet | None,
     progress: Progress,
-    callbacks: Sequence[Callable[[Mapping[str, Any]], Any]],
+    callbacks: Sequence[Callback],
 ) -> None:
-    """Train `model`, which is initialised, for its epochs; keep the epoch that validates best."""
+    """Initialise `model` and train it for its epochs; keep the epoch that validates best."""
     epochs = as_count(model.epochs, "epochs")
     patience = None if model.patience is None else as_count(model.patience, "patience", 1)
+    if not isinstance(data, (Dataset, TaskSet)):
+        raise InvalidTypeError(f"data: expected Dataset or TaskSet, got {type(data).__name__}")
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise InvalidTypeError(f"callbacks: expected a sequence of callables, got {callbacks!r}")
     held_out = _held_out(validation)
-    bounds = None if episodes is None else episodes.bounds
-    native = model._native
+    episodes = _episodes(model.episodes) if isinstance(data, Dataset) else None
     best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
     with _bar(progress, epochs) as bar:
+        model.initialize(data)
+        tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
         for epoch in range(epochs):
-            loss = native.train_epoch(tasks.native, bounds, epoch, _report(bar, epoch))
+            report = _report(bar, epoch)
+            loss = model._native.train_epoch(tasks.native, episodes, epoch, report)
             row = {"epoch": epoch + 1, "loss": loss}
             if held_out:
                 row["validation"] = score = _rmse(model, held_out)
-                if best is None or score < best[0]:
+                if np.isfinite(score) and (best is None or score < best[0]):
                     parameters = {name: value.copy() for name, value in model.parameters().items()}
                     best = score, epoch, parameters
             model.history_.append(row)
             if bar is not None:
+                bar.n = epoch + 1
                 bar.set_postfix({name: f"{row[name]:.4f}" for name in row if name != "epoch"})
             for callback in callbacks:
                 callback(row)
@@ -57,8 +65,14 @@ def train(
             value[...] = best[2][name]
 
 
+def _episodes(episodes: Episodes | None) -> tuple[int, int, int, int]:
+    if episodes is not None and not isinstance(episodes, Episodes):
+        raise InvalidTypeError(f"episodes: expected Episodes, got {type(episodes).__name__}")
+    return (episodes or Episodes()).bounds
+
+
 def _held_out(validation: Splits | TaskSet | None) -> list[TaskSet]:
-    """Return the task sets to judge an epoch by: the first draw of every scenario that has tasks."""
+    """Return the tasks to judge an epoch by: the first draw of every scenario that has tasks."""
     if validation is None:
         return []
     if isinstance(validation, TaskSet):
@@ -81,14 +95,13 @@ def _rmse(model: "MetaLearner", held_out: Sequence[TaskSet]) -> float:
 def _bar(progress: Progress, epochs: int) -> AbstractContextManager[Any]:
     if progress not in (True, False, "auto"):
         raise InvalidTypeError(f"progress: expected 'auto', True or False, got {progress!r}")
-    seen = "ipykernel" in sys.modules or sys.stderr.isatty()
+    seen = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
     if progress is False or (progress == "auto" and not seen):
         return nullcontext()
     from tqdm.auto import tqdm
 
-    bar: AbstractContextManager[Any] = tqdm(
-        total=epochs, unit="epoch", bar_format="{l_bar}{bar}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]"
-    )
+    form = "{l_bar}{bar}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+    bar: AbstractContextManager[Any] = tqdm(total=epochs, unit="epoch", bar_format=form)
     return bar
 
 

@@ -1,6 +1,7 @@
 """The two functions of the field's tutorials, each the whole job in one call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,40 @@ from metarec.components import COMPONENTS
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Dense, FeatureTable
 from metarec.learner import MetaLearner
-from metarec.tasks import TaskSet
+from metarec.tasks import TaskSet, one_task
 
 Scores = NDArray[np.floating[Any]]
-Labelled = tuple[ArrayLike, ArrayLike | None]
+Features = ArrayLike | FeatureTable
+Task = tuple[Any, ArrayLike | None] | NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A shift and a scale that bring numbers to mean 0 and variance 1."""
+
+    mean: Any = 0.0
+    scale: Any = 1.0
+
+    @classmethod
+    def fit(cls, values: NDArray[Any]) -> "Standard":
+        """Return that of the columns of `values`; those of one value alone keep their scale."""
+        scale = values.std(0)
+        return cls(values.mean(0), np.where(scale > 0, scale, 1.0))
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return standardised values."""
+        return np.ascontiguousarray((values - self.mean) / self.scale)
+
+    def back(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what was standardised."""
+        return np.asarray(values * self.scale + self.mean)
 
 
 class MetaModel:
-    """What `meta_learning` returns: ``model(features) -> scores [n]``, before any label of a user is known.
+    """What `meta_learning` returns: ``model(features) -> scores [n]``, of a user not yet known.
+
+    Features are those of rows [n, d]; of a model made from a `TaskSet` whose items have not just
+    one dense field, a `FeatureTable`.
 
     Attributes
     ----------
@@ -26,63 +53,98 @@ class MetaModel:
         The trained learner.
     """
 
-    def __init__(self, learner: MetaLearner, mean: NDArray[Any], scale: NDArray[Any]) -> None:
+    def __init__(
+        self,
+        learner: MetaLearner,
+        positive: float,
+        features: "Standard | None" = None,
+        labels: "Standard | None" = None,
+    ) -> None:
         self.learner = learner
-        self._mean, self._scale = mean, scale
+        self._positive = positive
+        self._features, self._labels = features or Standard(), labels or Standard()
 
-    def __call__(self, features: ArrayLike) -> Scores:
-        """Return one score for each of the feature rows [n, d]."""
-        return self.adapt(np.empty((0, len(self._mean))), [])(features)
+    def __call__(self, features: Features) -> Scores:
+        """Return one score for each of the feature rows, before any label is known."""
+        return AdaptedModel(self, self.learner._items.take([]), np.empty(0))(features)
 
-    def adapt(self, features: ArrayLike, labels: ArrayLike | None = None) -> "AdaptedModel":
-        """Return the model adapted to one user's rows [n, d] and labels [n]; None: all positive feedback."""
-        rows = self._rows(features, "features")
-        given = np.ones(len(rows)) if labels is None else _labels(labels, len(rows), "labels")
-        return AdaptedModel(self, rows, given)
+    def adapt(self, features: Features, labels: ArrayLike | None = None) -> "AdaptedModel":
+        """Return the model adapted to one user's feature rows and labels [n].
 
-    def _rows(self, features: ArrayLike, name: str) -> NDArray[np.float64]:
-        rows = _matrix(features, name)
-        if rows.shape[1] != len(self._mean):
-            raise InvalidValueError(f"{name}: expected [n, {len(self._mean)}], got {list(rows.shape)}")
-        return (rows - self._mean) / self._scale
+        None: all are positive feedback, as good as the highest label of training.
+        """
+        table = self._table(features)
+        if labels is None:
+            labels = np.full(table.rows, self._positive)
+        return AdaptedModel(self, table, _labels(labels, table.rows, "labels"))
+
+    def _table(self, features: Features) -> FeatureTable:
+        if isinstance(features, FeatureTable):
+            return features
+        fields = self.learner._items.fields
+        (name, field), *others = fields.items()
+        if others or not isinstance(field, Dense):
+            raise InvalidTypeError(
+                f"features: expected a FeatureTable with the fields {list(fields)}, got "
+                f"{type(features).__name__}"
+            )
+        rows = _matrix(features, "features")
+        if rows.shape[1] != field.size:
+            raise InvalidValueError(f"features: expected [n, {field.size}], got {list(rows.shape)}")
+        return FeatureTable({name: Dense(self._features.of(rows))})
 
     def __repr__(self) -> str:
-        return f"MetaModel({len(self._mean)} features, {self.learner!r})"
+        return f"MetaModel({self.learner!r})"
 
 
 class AdaptedModel:
-    """A `MetaModel` adapted to one user: ``adapted(features) -> scores [n]``."""
+    """A `MetaModel` adapted to one user: ``adapted(features) -> scores [n]``.
 
-    def __init__(self, model: MetaModel, rows: NDArray[Any], labels: NDArray[Any]) -> None:
-        self._model, self._rows, self._labels = model, rows, labels
+    Valid until the model's learner trains on; then `StateError`.
+    """
 
-    def __call__(self, features: ArrayLike) -> Scores:
-        """Return one score for each of the feature rows [n, d]."""
-        query = self._model._rows(features, "features")
-        rows = np.concatenate([self._rows, query])
-        tasks = _task_set([rows], [np.concatenate([self._labels, np.zeros(len(query))])])
-        tasks.support_counts[0] = len(self._rows)
-        return self._model.learner.predict(
-            TaskSet(tasks.offsets, tasks.support_counts, tasks.item_index, tasks.targets, items=tasks.items)
-        )
+    def __init__(self, model: MetaModel, table: FeatureTable, labels: NDArray[Any]) -> None:
+        learner = model.learner
+        self._model, self._user = model, learner._user_features(None)
+        targets = model._labels.of(labels)
+        support = one_task(table, self._user, np.arange(table.rows, dtype=np.int32), targets)
+        self._native = learner._native.adapt(support.native)
+
+    def __call__(self, features: Features) -> Scores:
+        """Return one score for each of the feature rows."""
+        table = self._model._table(features)
+        query = one_task(table, self._user, np.arange(table.rows, dtype=np.int32))
+        return self._model._labels.back(self._native.predict(query.native))
+
+    def __repr__(self) -> str:
+        return f"AdaptedModel({self._model!r})"
 
 
-def meta_learning(tasks: TaskSet | Iterable[Labelled], *, seed: int = 0) -> Any:
+def meta_learning(tasks: TaskSet | Iterable[Task], *, seed: int = 0) -> MetaModel:
     """Train a meta-learner on tasks, with defaults that suit a first look.
 
     Parameters
     ----------
     tasks : TaskSet, or iterable of (features [n, d], labels [n])
-        Ragged; each one task. Features are standardised inside. Labels that are all 0 or 1 are learned by the
-        logistic loss, others by squared error. Where no task has labels (None), its rows are positive feedback
-        and as many rows of other tasks, drawn by `seed`, are negative.
+        Ragged; each one task; of an iterable the first half of a task's rows is its support.
+        Numbers given as arrays are standardised inside. Labels that are all 0 or 1 are learned by
+        the logistic loss, others by squared error. Of ten tasks and more, every fifth is held out
+        to stop early. Where no task has labels (they are None, or
+        there are just features), its rows are positive feedback, and as many rows of other tasks,
+        drawn by `seed`, are negative.
     seed : int
+        Of everything random.
 
     Returns
     -------
     MetaModel
-        Callable, ``model(features) -> scores [n]``, with ``model.adapt(features, labels)`` for one user. For a
-        `TaskSet` the fitted `MetaLearner`, called as ``model(tasks)``.
+        Callable, ``model(features) -> scores [n]``, with ``model.adapt(features, labels)`` for one
+        user.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The message names the task, what came and what was wanted.
 
     Examples
     --------
@@ -95,32 +157,62 @@ def meta_learning(tasks: TaskSet | Iterable[Labelled], *, seed: int = 0) -> Any:
     >>> model = meta_learning([user() for _ in range(50)])
     >>> model(np.zeros((3, 2))).shape
     (3,)
+    >>> features, labels = user()
+    >>> ann = model.adapt(features, labels)
+    >>> error = ((ann(features) - labels) ** 2).mean()
+    >>> bool(error < ((model(features) - labels) ** 2).mean())
+    True
     """
     if isinstance(tasks, TaskSet):
-        return _CallableLearner(seed=seed).fit(tasks)
+        targets = tasks.targets
+        learner = _trained(tasks, _loss(targets), seed)
+        return MetaModel(learner, float(targets.max()))
     features, labels = _read(tasks, seed)
     if len(features) < 2:
         raise InvalidValueError(f"tasks: expected at least two to learn from, got {len(features)}")
-    everything = np.concatenate(features)
-    mean = everything.mean(0)
-    scale = everything.std(0)
-    scale[scale == 0] = 1
-    targets = np.concatenate(labels)
-    kind = "Logistic" if np.isin(targets, (0, 1)).all() else "SquaredError"
+    everything, targets = np.concatenate(features), np.concatenate(labels)
+    loss, standard = _loss(targets), Standard.fit(everything)
+    of_labels = Standard() if loss == "logistic" else Standard.fit(targets)
+    counts = np.array([len(rows) for rows in features])
+    task_set = TaskSet(
+        offsets_of(counts),
+        counts // 2,
+        np.arange(len(everything), dtype=np.int32),
+        of_labels.of(targets),
+        items=FeatureTable({"features": Dense(standard.of(everything))}),
+    )
+    learner = _trained(task_set, loss, seed)
+    return MetaModel(learner, float(targets.max()), standard, of_labels)
+
+
+def _loss(targets: NDArray[Any]) -> str:
+    return "logistic" if np.isin(targets, (0, 1)).all() else "squared_error"
+
+
+def _trained(tasks: TaskSet, loss: str, seed: int) -> MetaLearner:
+    held_out = np.arange(len(tasks)) % 5 == 4
+    judged = len(tasks) >= 10
     learner = MetaLearner(
+        backbone=COMPONENTS["FeatureMLP"](hidden=(32, 32)),
         algorithm=COMPONENTS["MAML"](inner_lr=0.05, inner_steps=5, adapt="decision"),
-        loss=COMPONENTS[kind](),
-        epochs=30,
+        loss=loss,
+        optimizer=COMPONENTS["Adam"](lr=2e-3),
+        epochs=200 if judged else 30,
+        patience=20,
+        batch_size=8,
+        clip_norm=1.0,
         dtype="float64",
         seed=seed,
     )
-    learner.fit(_task_set([(rows - mean) / scale for rows in features], labels), progress=False)
-    return MetaModel(learner, mean, scale)
+    if not judged:
+        return learner.fit(tasks, progress=False)
+    validation = tasks.take(np.flatnonzero(held_out))
+    return learner.fit(tasks.take(np.flatnonzero(~held_out)), validation, progress=False)
 
 
 def meta_learning_recommendation(
-    user_history: Labelled | Sequence[Labelled],
-    candidate_content: ArrayLike,
+    user_history: Task | Sequence[Task],
+    candidate_content: Features,
     *,
     model: MetaModel | None = None,
 ) -> NDArray[np.intp]:
@@ -129,15 +221,22 @@ def meta_learning_recommendation(
     Parameters
     ----------
     user_history : (features [n, d], labels [n]), or a list of such
-        With `model`, the one user's rows; labels None: all positive feedback. Without, a list of users' tasks:
-        a model is meta-trained on all of them and the candidates are ranked for the last.
+        With `model`, the one user's rows. Without, a list of users' tasks: a model is meta-trained
+        on all of them and the candidates are ranked for the last. Labels None, or just an array of
+        features: all positive feedback.
     candidate_content : [m, d]
     model : MetaModel, optional
+        From `meta_learning`.
 
     Returns
     -------
     int array [m]
         The candidates' row numbers, best first; equal scores in their order.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The message names the argument, what came and what was wanted.
 
     Examples
     --------
@@ -147,41 +246,54 @@ def meta_learning_recommendation(
     [0, 1, 2, 3, 4]
     """
     if model is None:
-        if isinstance(user_history, tuple) or not user_history:
+        if not isinstance(user_history, list) or not user_history:
             raise InvalidTypeError(
-                "user_history: without model, expected a list of (features, labels), one for each user"
+                "user_history: without model, expected a list of (features, labels), one for each "
+                f"user, got {_kind(user_history)}"
             )
         model = meta_learning(user_history)
         user_history = user_history[-1]
-    if not isinstance(user_history, tuple) or len(user_history) != 2:
-        raise InvalidTypeError("user_history: with model, expected (features, labels) of one user")
-    adapted = model.adapt(*user_history)
+    elif not isinstance(model, MetaModel):
+        raise InvalidTypeError(f"model: expected MetaModel, got {type(model).__name__}")
+    adapted = model.adapt(*_pair(user_history, "user_history"))
     return np.argsort(-adapted(candidate_content), kind="stable")
 
 
-class _CallableLearner(MetaLearner):
-    """A learner that predicts when called."""
-
-    def __call__(self, tasks: TaskSet) -> Scores:
-        return self.predict(tasks)
+def _kind(value: object) -> str:
+    return f"{type(value).__name__} of {len(value)}" if isinstance(value, Sized) else repr(value)
 
 
-def _read(tasks: Iterable[Labelled], seed: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+def _pair(task: Any, name: str) -> tuple[Any, Any]:
+    """Return features and labels, None for features alone."""
+    if isinstance(task, (np.ndarray, FeatureTable)):
+        return task, None
+    if not isinstance(task, tuple) or len(task) != 2:
+        raise InvalidTypeError(f"{name}: expected (features, labels), got {_kind(task)}")
+    return task
+
+
+def _read(tasks: Iterable[Task], seed: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    if not isinstance(tasks, Iterable):
+        raise InvalidTypeError(f"tasks: expected TaskSet or an iterable, got {_kind(tasks)}")
     features: list[NDArray[Any]] = []
     given: list[ArrayLike | None] = []
     for number, task in enumerate(tasks):
-        if not isinstance(task, tuple) or len(task) != 2:
-            raise InvalidTypeError(f"tasks[{number}]: expected (features, labels), got {type(task).__name__}")
-        rows = _matrix(task[0], f"tasks[{number}] features")
+        content, labels_of = _pair(task, f"tasks[{number}]")
+        rows = _matrix(content, f"tasks[{number}] features")
+        if len(rows) == 0:
+            raise InvalidValueError(f"tasks[{number}] features: expected at least one row")
         if features and rows.shape[1] != features[0].shape[1]:
             raise InvalidValueError(
-                f"tasks[{number}] features: {rows.shape[1]} columns, tasks[0] has {features[0].shape[1]}"
+                f"tasks[{number}] features: {rows.shape[1]} columns, tasks[0] has "
+                f"{features[0].shape[1]}"
             )
         features.append(rows)
-        given.append(task[1])
+        given.append(labels_of)
     missing = [labels is None for labels in given]
     if any(missing) and not all(missing):
-        raise InvalidValueError(f"tasks[{missing.index(True)}] labels: None, while other tasks have labels")
+        raise InvalidValueError(
+            f"tasks[{missing.index(True)}] labels: None, while other tasks have labels"
+        )
     if any(missing):
         return _with_negatives(features, seed)
     labels = [
@@ -203,7 +315,7 @@ def _with_negatives(
     for task, rows in enumerate(features):
         others = len(everything) - len(rows)
         if others == 0:
-            raise InvalidValueError("tasks: positive feedback alone of one task: there is nothing to tell it from")
+            raise InvalidValueError("tasks: expected at least two to tell positive feedback from")
         drawn = random.integers(0, others, len(rows))
         drawn[drawn >= ends[task]] += len(rows)
         order = random.permutation(2 * len(rows))
@@ -225,20 +337,14 @@ def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def _labels(values: ArrayLike, count: int, name: str) -> NDArray[np.float64]:
-    labels = np.asarray(values, np.float64)
+    try:
+        labels = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"{name}: expected {count} numbers: {error}") from None
     if labels.shape != (count,) or not np.isfinite(labels).all():
-        raise InvalidValueError(f"{name}: expected {count} finite numbers, got shape {list(labels.shape)}")
-    return labels
+        raise InvalidValueError(f"{name}: expected {count} finite numbers, got {_shown(labels)}")
+    return np.ascontiguousarray(labels)
 
 
-def _task_set(features: list[NDArray[Any]], labels: list[NDArray[Any]]) -> TaskSet:
-    """Return tasks over a table that has every row's features; half of each task's rows are support."""
-    counts = np.array([len(rows) for rows in features])
-    rows = int(counts.sum())
-    return TaskSet(
-        offsets_of(counts),
-        counts // 2,
-        np.arange(rows, dtype=np.int32),
-        np.ascontiguousarray(np.concatenate(labels)),
-        items=FeatureTable({"features": Dense(np.concatenate(features))}),
-    )
+def _shown(labels: NDArray[Any]) -> str:
+    return f"shape {list(labels.shape)}" if np.isfinite(labels).all() else "NaN or infinity"

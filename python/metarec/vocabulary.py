@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.arrays import check_index, offsets_of
+from metarec.arrays import borrowed, check_index, check_offsets, offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
 
 
@@ -132,10 +132,14 @@ class Vocabulary:
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], name: str, kind: str) -> "Vocabulary":
         """Return what `state` wrote."""
         if kind == "int":
-            return cls(arrays[f"{name}.values"])
-        utf8, offsets = arrays[f"{name}.utf8"].tobytes(), arrays[f"{name}.offsets"].tolist()
-        spans = pairwise(offsets)
-        return cls([utf8[a:b].decode("utf-8", "surrogatepass") for a, b in spans])
+            return cls(borrowed(arrays[f"{name}.values"], name, np.int64))
+        if kind != "str":
+            raise InvalidValueError(f"{name}: no kind {kind!r}; there are int and str")
+        bounds = borrowed(arrays[f"{name}.offsets"], name, np.int64)
+        utf8 = borrowed(arrays[f"{name}.utf8"], name, np.uint8)
+        check_offsets(bounds, len(utf8), f"{name}.offsets", f"{name}.utf8")
+        text, spans = utf8.tobytes(), pairwise(bounds.tolist())
+        return cls([text[a:b].decode("utf-8", "surrogatepass") for a, b in spans])
 
     def __len__(self) -> int:
         return len(self.values)

@@ -1,4 +1,4 @@
-"""Losses, adapted parameters and meta-gradients of an independent automatic-differentiation system, to 1e-10."""
+"""Losses, adapted parameters and meta-gradients of an independent system, to 1e-10."""
 
 import os
 from pathlib import Path
@@ -11,11 +11,18 @@ import metarec as mr
 FOLDER = os.environ.get("METAREC_ORACLE")
 pytestmark = [
     pytest.mark.oracle,
-    pytest.mark.skipif(not FOLDER, reason="METAREC_ORACLE is not set: no independent values to compare with"),
+    pytest.mark.skipif(
+        not FOLDER, reason="METAREC_ORACLE is not set: no independent values to compare with"
+    ),
 ]
 
 # The oracle's names, by ours; its weights are stored (out, in).
-TABLES = {"embedding.cat": "cat", "embedding.bag": "bag", "embedding.ua": "ua", "embedding.ub": "ub"}
+TABLES = {
+    "embedding.cat": "cat",
+    "embedding.bag": "bag",
+    "embedding.ua": "ua",
+    "embedding.ub": "ub",
+}
 LAYERS = {
     f"{layer}.{part}": f"{letter}{number}"
     for number, layer in enumerate(("dense0", "dense1", "head"), 1)
@@ -60,8 +67,12 @@ def tasks_of(oracle, dtype):
     )
     users = mr.FeatureTable(
         {
-            "ua": mr.Categorical(oracle["task/user_a"].astype(np.int32), size=len(oracle["param/ua"])),
-            "ub": mr.Categorical(oracle["task/user_b"].astype(np.int32), size=len(oracle["param/ub"])),
+            "ua": mr.Categorical(
+                oracle["task/user_a"].astype(np.int32), size=len(oracle["param/ua"])
+            ),
+            "ub": mr.Categorical(
+                oracle["task/user_b"].astype(np.int32), size=len(oracle["param/ub"])
+            ),
         }
     )
     return mr.TaskSet(

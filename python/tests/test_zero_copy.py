@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from native_objects import int32, int64, make_items, make_learner, make_tasks, task_arrays
+from native_objects import (
+    int32,
+    int64,
+    make_items,
+    make_learner,
+    make_tasks,
+    task_arrays,
+    trainable,
+)
 
 from metarec import _metarec as native
 
@@ -25,12 +33,12 @@ def same_after_change(array: np.ndarray, change: Callable[[], native.Tasks]) -> 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_targets_are_read_where_they_are(dtype: type) -> None:
     targets = task_arrays()["targets"].astype(dtype)
-    same_after_change(targets, lambda: make_tasks(targets=targets))
+    same_after_change(targets, lambda: trainable(make_tasks(targets=targets)))
 
 
 def test_dense_vectors_are_read_where_they_are() -> None:
     vectors = np.linspace(-1.0, 1.0, 8).reshape(4, 2)
-    same_after_change(vectors, lambda: make_tasks(items=make_items(vectors=vectors)))
+    same_after_change(vectors, lambda: trainable(make_tasks(items=make_items(vectors=vectors))))
 
 
 def test_taken_tasks_read_the_same_memory() -> None:
@@ -58,7 +66,7 @@ def test_results_have_the_dtype_of_the_learner(dtype: str) -> None:
     results = [learner.predict(tasks), learner.support_losses(tasks)]
     results += [learner.adapt(tasks.take(int64(0))).predict(tasks.take(int64(0)))]
     results += learner.adapted_parameters(tasks).values()
-    results += learner.meta_gradient(tasks)[1].values()
+    results += learner.meta_gradient(trainable(tasks))[1].values()
     results += learner.parameters().values()
     assert {result.dtype for result in results} == {np.dtype(dtype)}
 
@@ -66,7 +74,7 @@ def test_results_have_the_dtype_of_the_learner(dtype: str) -> None:
 def test_gradients_have_the_shapes_of_their_parameters() -> None:
     tasks = make_tasks()
     learner = make_learner(tasks)
-    _, gradients = learner.meta_gradient(tasks)
+    _, gradients = learner.meta_gradient(trainable(tasks))
     shapes = {name: view.shape for name, view in learner.parameters().items()}
     assert {name: gradient.shape for name, gradient in gradients.items()} == shapes
     assert not any(np.shares_memory(gradients[n], v) for n, v in learner.parameters().items())
@@ -90,7 +98,7 @@ def test_training_shows_in_a_view_made_before() -> None:
     learner = make_learner(tasks)
     parameters = learner.parameters()
     before = {name: view.copy() for name, view in parameters.items()}
-    learner.step(tasks)
+    learner.step(trainable(tasks))
     learner.settle()
     assert any((view != before[name]).any() for name, view in parameters.items())
     for name, view in learner.parameters().items():
@@ -165,7 +173,7 @@ def test_a_cycle_through_a_borrowed_array_is_collected() -> None:
 
 
 def test_calls_leave_no_references_behind() -> None:
-    tasks = make_tasks()
+    tasks = trainable()
     learner = make_learner(tasks)
 
     def calls() -> None:

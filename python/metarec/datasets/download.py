@@ -79,9 +79,8 @@ def _receive(url: str, part: Path) -> None:
                 return
             error: Exception = OSError(f"got {part.stat().st_size} of {total} bytes")
         except urllib.error.HTTPError as refused:
-            if (
-                refused.code == 416
-            ):  # Nothing is missing, or the part is of another file: the checksum tells.
+            # 416: nothing is missing, or the part is of another file. The checksum tells.
+            if refused.code == 416:
                 return
             raise _failed(url, refused) from refused
         except (OSError, HTTPException) as failed:

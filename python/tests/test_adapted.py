@@ -1,0 +1,255 @@
+"""A model adapted to one user predicts as it should and recommends in order."""
+
+import numpy as np
+import pytest
+from learners import random_tasks, small_learner, small_preset
+
+import metarec as mr
+from metarec.errors import (
+    InvalidIndexError,
+    InvalidTypeError,
+    InvalidValueError,
+    NumericalError,
+    StateError,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return mr.datasets.synthetic(users=80, items=40, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return small_preset("MeLU", seed=0, dtype="float64").fit(data)
+
+
+def predictions_of(model, data, items, ratings, user, wanted):
+    """The same by the way of a task set: support, then query."""
+    codes = data.item_codes([*items, *wanted])
+    tasks = mr.TaskSet(
+        np.array([0, len(codes)]),
+        np.array([len(items)]),
+        codes,
+        np.concatenate([ratings, np.zeros(len(wanted))]),
+        np.zeros(1, np.int32),
+        items=data.items,
+        users=data.user_features(user),
+    )
+    return model.predict(tasks)
+
+
+@pytest.mark.parametrize("name", ["MetaLearner", "MeLU", "FineTune"])
+@pytest.mark.parametrize("user", [None, {"age": 1}, {"age": 2, "hobby": [1, 3]}, 7])
+@pytest.mark.parametrize("count", [0, 1, 6])
+def test_predicts_as_a_task_with_that_support(name, user, count, data):
+    model = small_preset(name, seed=1, dtype="float64").fit(data)
+    items, ratings = [5, 3, 8, 1, 30, 12][:count], [5, 1, 3, 4, 2, 5.5][:count]
+    ann = model.adapt(items, ratings, user)
+    wanted = [3, 2, 39, 3]
+    np.testing.assert_allclose(
+        ann.predict(wanted), predictions_of(model, data, items, ratings, user, wanted), rtol=1e-12
+    )
+    assert repr(ann) == f"AdaptedUser({name}, {count} ratings)"
+
+
+def test_no_ratings_give_the_prior_for_every_way_to_say_so(model):
+    prior = model.adapt().predict(range(10))
+    for ann in (model.adapt([], []), model.adapt(items=(), ratings=np.array([])), model.adapt({})):
+        np.testing.assert_array_equal(ann.predict(range(10)), prior)
+    assert (model.adapt([1], [5]).predict(range(10)) != prior).any()
+
+
+def test_adaptation_moves_towards_the_ratings(model):
+    for rating in (0.0, 9.0):
+        before = model.adapt().predict([4])
+        after = model.adapt([4], [rating]).predict([4])
+        assert abs(after - rating) < abs(before - rating)
+
+
+def test_what_was_never_seen_is_unknown(model, data):
+    # Both ids are unknown, and a value never seen is as one left out.
+    first, second = model.adapt([3], [5]).predict(["no such item", 10**12])
+    assert first == second
+    unknown = mr.FeatureTable(dict(data.items.take([-1]).fields))
+    codes = np.zeros(1, np.int32)
+    tasks = mr.TaskSet(
+        np.array([0, 1]), np.array([0]), codes, np.zeros(1), codes, items=unknown,
+        users=data.user_features(None),
+    )  # fmt: skip
+    assert model.adapt().predict([10**12])[0] == pytest.approx(model.predict(tasks)[0], rel=1e-12)
+    known = model.adapt([3], [5]).predict([1])
+    for user in ({}, {"age": "no such age"}, {"age": None}, {"hobby": []}, {"hobby": ["none"]}):
+        np.testing.assert_array_equal(model.adapt([3], [5], user).predict([1]), known)
+    # Unknown items teach something too: that the user is generous.
+    assert model.adapt(["new", "newer"], [9, 9]).predict([1]) > model.adapt().predict([1])
+
+
+def test_a_repeated_item_counts_as_often_as_it_comes(model):
+    once = model.adapt([3, 5], [5, 1]).predict([3])
+    thrice = model.adapt([3, 3, 3, 5], [5, 5, 5, 1]).predict([3])
+    halves = model.adapt([3, 3, 5, 5], [5, 5, 1, 1]).predict([3])
+    assert abs(thrice - once) > 1e-6  # the mean loss leans to the item
+    np.testing.assert_allclose(halves, once, rtol=1e-10)  # but not by repetition alone
+
+
+def test_ids_are_those_of_the_data():
+    ratings = {
+        "user": ["ann", "ann", "bob", "bob"],
+        "item": ["Heat", "Alien", "Heat", "Brazil"],
+        "rating": [5.0, 3, 4, 1],
+    }
+    model = mr.MeLU(epochs=1, dtype="float64").fit(mr.Dataset.from_frames(ratings))
+    best = model.adapt(["Heat"], [5]).recommend()
+    assert set(best.items.tolist()) == {"Alien", "Brazil"}
+    with pytest.raises(InvalidValueError, match="cleo"):
+        model.adapt(user="cleo")
+
+
+# --- recommend ------------------------------------------------------------------------------------
+
+
+def test_recommends_the_best_first(model):
+    ann = model.adapt([3, 5], [5, 1])
+    scores = dict(zip(range(40), ann.predict(range(40)).tolist(), strict=True))
+    ranked = sorted(scores.items(), key=lambda pair: -pair[1])
+    assert list(ann.recommend(k=7, exclude=[])) == ranked[:7]
+    assert list(ann.recommend(k=7)) == [pair for pair in ranked if pair[0] not in (3, 5)][:7]
+    assert len(ann.recommend()) == 10
+    assert len(ann.recommend(k=1000)) == 38
+
+
+def test_candidates_and_what_is_excluded(model):
+    ann = model.adapt([3, "new"], [5, 1])
+    assert set(ann.recommend(candidates=[3, 4, "new", "newer"]).items) == {4, "newer"}
+    assert set(ann.recommend(candidates=[3, 4], exclude=[4, 17, "other"]).items) == {3}
+    assert set(ann.recommend(candidates=iter([3, 4]), exclude=iter([])).items) == {3, 4}
+    assert not {4, 5} & set(ann.recommend(k=40, exclude=[4, 5, "other"]).items)
+    assert len(ann.recommend(candidates=[3])) == 0
+    assert repr(ann.recommend(candidates=[3])) == "Recommendations"
+
+
+def test_equal_scores_keep_the_order_of_the_candidates(model):
+    ann = model.adapt([3], [5])
+    names = [f"unknown {number}" for number in (5, 3, 9, 1)]
+    assert ann.recommend(candidates=names).items.tolist() == names
+    assert ann.recommend(k=2, candidates=[*names, 4], exclude=[4]).items.tolist() == names[:2]
+
+
+def test_recommendations_show_themselves(model):
+    best = model.adapt([3], [5]).recommend(k=2)
+    first, second = best
+    shown = repr(best).splitlines()
+    assert shown[0] == "Recommendations" and len(shown) == 3
+    assert shown[1].split() == ["1", f"{first[1]:.3f}", str(first[0])]
+    assert f"<td>{second[0]}</td>" in best._repr_html_()
+    tricky = model.adapt().recommend(candidates=["<script>"])
+    assert "<script>" not in tricky._repr_html_()
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_a_trained_model_ends_its_adapted_users(data):
+    tasks = data.tasks(min_ratings=4)
+    tasks = mr.TaskSet(
+        tasks.offsets, np.full(len(tasks), 2), tasks.item_index, tasks.targets, tasks.user_index,
+        items=tasks.items, users=tasks.users,
+    )  # fmt: skip
+    model = small_preset("MeLU").fit(data)
+    ann = model.adapt([3], [5])
+    model.partial_fit(tasks)
+    for call in (lambda: ann.predict([1]), ann.recommend):
+        with pytest.raises(StateError, match="adapt again"):
+            call()
+    ann = model.adapt([3], [5])
+    model.fit(data)
+    for call in (lambda: ann.predict([1]), ann.recommend):
+        with pytest.raises(StateError, match="adapt again"):
+            call()
+    ann = model.adapt([3], [5])
+    bob = model.adapt([4], [1])  # does not end ann
+    assert np.isfinite([ann.predict([1]), bob.predict([1])]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"items": [1, 2], "ratings": [5]}, InvalidValueError, "ratings: expected one for each of"),
+        ({"items": [1], "ratings": [[5]]}, InvalidValueError, "ratings"),
+        ({"items": [1], "ratings": 5}, InvalidValueError, "ratings"),
+        ({"items": [1], "ratings": [np.nan]}, InvalidValueError, r"ratings\[0\].*finite"),
+        ({"items": [1], "ratings": [np.inf]}, InvalidValueError, r"ratings\[0\].*finite"),
+        ({"items": [1], "ratings": ["good"]}, InvalidTypeError, "ratings: expected numbers"),
+        ({"items": "858", "ratings": [1, 2, 3]}, InvalidTypeError, "items"),
+        ({"items": 858, "ratings": [1]}, InvalidTypeError, "items"),
+        ({"items": [[1]], "ratings": [1]}, InvalidTypeError, "items"),
+        ({"user": {"agee": 3}}, InvalidValueError, r"'agee'.*\['age', 'job', 'hobby'\]"),
+        ({"user": 10**9}, InvalidValueError, "age"),
+        ({"items": [1], "ratings": [1e300]}, NumericalError, "finite"),
+    ],
+)
+def test_a_wrong_argument_is_named(model, arguments, error, message):
+    with pytest.raises(error, match=message):
+        model.adapt(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"k": 0}, InvalidValueError, "k: expected at least 1"),
+        ({"k": 2.5}, InvalidTypeError, "k: expected an integer"),
+        ({"candidates": []}, InvalidValueError, "candidates"),
+        ({"candidates": "abc"}, InvalidTypeError, "candidates"),
+        ({"candidates": [[1]]}, InvalidTypeError, "items"),
+        ({"exclude": 3}, InvalidTypeError, "exclude"),
+        ({"exclude": [[3]], "candidates": [1]}, InvalidTypeError, "items"),
+    ],
+)
+def test_a_wrong_argument_of_recommend_is_named(model, arguments, error, message):
+    with pytest.raises(error, match=message):
+        model.adapt().recommend(**arguments)
+
+
+# --- models of task sets --------------------------------------------------------------------------
+
+
+def test_a_model_of_a_task_set_takes_row_numbers():
+    tasks = random_tasks()
+    model = small_learner(dtype="float64", epochs=2).fit(tasks)
+    one = mr.TaskSet(
+        np.array([0, 3]), np.array([2]), np.array([4, 2, 9], np.int32), np.array([1.0, -1, 0]),
+        np.array([-1], np.int32), items=tasks.items, users=tasks.users,
+    )  # fmt: skip
+    ann = model.adapt([4, 2], [1, -1])
+    np.testing.assert_allclose(ann.predict([9]), model.predict(one), rtol=1e-12)
+    known = model.adapt([4, 2], [1, -1], user=tasks.users.take([1]))
+    assert (known.predict([9]) != ann.predict([9])).all()
+    assert set(ann.recommend(k=99).items) == set(range(12)) - {2, 4}
+    assert ann.predict([-1]).shape == (1,)
+
+
+def test_a_model_of_a_task_set_refuses_what_is_no_row():
+    model = small_learner().initialize(random_tasks())
+    with pytest.raises(InvalidTypeError, match=r"items.*'Heat'"):
+        model.adapt(["Heat"], [5])
+    with pytest.raises(InvalidTypeError, match="items"):
+        model.adapt([1.5], [5])
+    for wrong in (12, -2):
+        with pytest.raises(InvalidIndexError, match="items"):
+            model.adapt([wrong], [5])
+    with pytest.raises(InvalidTypeError, match=r"user: .* FeatureTable"):
+        model.adapt(user={"age": 3})
+    with pytest.raises(InvalidValueError, match=r"user: .* one row, got 4"):
+        model.adapt(user=random_tasks().users)
+    other = mr.FeatureTable({"height": mr.Dense(np.zeros((1, 1)))})
+    with pytest.raises(InvalidValueError, match=r"height|fields"):
+        model.adapt(user=other)
+
+
+def test_a_target_must_suit_the_loss():
+    tasks = random_tasks(binary=True)
+    model = small_learner(loss="logistic").fit(tasks)
+    assert 0 <= model.adapt([1], [1]).predict([2])[0] <= 1
+    with pytest.raises(InvalidValueError, match=r"targets: 5\.0.*logistic"):
+        model.adapt([1], [5])

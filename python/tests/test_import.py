@@ -1,0 +1,77 @@
+"""Importing metarec is quick and brings nothing but what it needs."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+RUNTIME = {"metarec", "numpy", "narwhals", "tqdm", "safetensors"}
+
+
+def run(program):
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def modules_after(program):
+    """Top-level modules that a program imports beyond those Python starts with."""
+    return set(
+        run(
+            "import json, sys; before = set(sys.modules)\n"
+            f"{program}\n"
+            "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+            "print(json.dumps(sorted(names)))"
+        )
+    )
+
+
+def test_nothing_is_imported_beyond_the_declared_dependencies():
+    beyond = modules_after("import metarec") - set(sys.stdlib_module_names) - RUNTIME
+    assert not {name for name in beyond if not name.startswith("_")} - {"cython_runtime"}
+    everything = (
+        "import metarec as mr; mr.MeLU, mr.datasets, mr.plot, mr.errors, mr.evaluate, mr.load"
+    )
+    heavy = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "scipy", "torch", "IPython"}
+    assert not modules_after(everything) & heavy
+
+
+def test_training_needs_nothing_more():
+    program = (
+        "import metarec as mr\n"
+        "data = mr.datasets.synthetic(users=40, items=30)\n"
+        "model = mr.MeLU(epochs=1).fit(data)\n"
+        "model.adapt([1], [5]).recommend()"
+    )
+    beyond = modules_after(program) - set(sys.stdlib_module_names) - RUNTIME
+    assert not {name for name in beyond if not name.startswith("_")} - {"cython_runtime"}
+
+
+def test_importing_takes_less_than_0_4_seconds():
+    # Of this process: other work on the machine does not count.
+    program = (
+        "import time; start = time.process_time(); import metarec; "
+        "print(time.process_time() - start)"
+    )
+    run(program)  # compiles what is not compiled yet
+    times = []
+    while len(times) < 5 or (statistics.median(times[-5:]) >= 0.4 and len(times) < 15):
+        times.append(run(program))
+    assert statistics.median(times[-5:]) < 0.4
+
+
+def test_every_public_name_is_there_and_documented():
+    import metarec as mr
+
+    for name in dir(mr):
+        assert hasattr(mr, name)
+        if not name.startswith("__"):
+            assert getattr(mr, name).__doc__, name
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = mr.nonsense
