@@ -58,7 +58,9 @@ extension Learner {
             let extent = try tasks.extent(of: task)
             if !isDrawn || Episodes.canDraw(from: extent.count) { order.append(task) }
         }
-        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        guard !order.isEmpty else {
+            throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
+        }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
         for last in stride(from: order.count - 1, to: 0, by: -1) {
             if last % block == 0 { try poll.check(0) }
