@@ -108,12 +108,12 @@ class Workload:
     @cached_property
     def item_ids(self) -> NDArray[np.int32]:
         """Features of the items [items, item fields]."""
-        return _features(self.items, self.item_fields, self.seed + 1)
+        return self.table_factor * _features(self.items, ITEM_FIELDS, self.seed + 1)
 
     @cached_property
     def user_ids(self) -> NDArray[np.int32]:
         """Features of the users [users, user fields]."""
-        return _features(self.users, self.user_fields, self.seed + 2)
+        return self.table_factor * _features(self.users, USER_FIELDS, self.seed + 2)
 
     @cached_property
     def support_counts(self) -> NDArray[np.int64]:
