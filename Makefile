@@ -1,7 +1,7 @@
 # The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help install demo test test-swift test-python lint format clean
+.PHONY: help install demo test test-swift test-python bench lint format clean
 
 venv := .venv
 python := $(venv)/bin/python
@@ -28,8 +28,15 @@ test: test-swift test-python ## Run all tests
 test-swift: install ## Run the Swift tests
 	$(swift) test
 
-test-python: install ## Run the Python tests
-	$(python) -m pytest
+test-python: install ## Run the Python tests and the notebooks
+	$(python) -m pytest --nbmake --nbmake-timeout=60 python/tests Notebooks
+
+bench: install $(venv)/.bench ## Measure the speed against the peers, into build/bench (BENCH=--short: a minute)
+	$(python) python/benchmarks/speed.py --out build/bench $(BENCH)
+
+$(venv)/.bench: pyproject.toml | install
+	python/setup/install $(venv) $(extras),bench
+	@touch $@
 
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests

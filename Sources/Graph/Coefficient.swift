@@ -55,15 +55,4 @@ public struct Coefficient: Hashable, Sendable {
     public static prefix func - (a: Coefficient) -> Coefficient {
         Coefficient(-a.value, a.numerator, a.denominator)
     }
-
-    /// The value for a task with these sizes, indexed by symbol.
-    func evaluate(sizes: UnsafePointer<Int>) -> Double {
-        var result = value
-        for symbol in numerator { result *= Double(sizes[symbol.id]) }
-        for symbol in denominator {
-            let size = sizes[symbol.id]
-            result = size == 0 ? 0 : result / Double(size)
-        }
-        return result
-    }
 }

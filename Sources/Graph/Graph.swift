@@ -33,14 +33,15 @@ public final class Graph {
 
     func append(_ operation: any Operation, _ operands: [Value]) -> Value {
         if simplifies, let simpler = operation.simplified(operands, in: self) { return simpler }
+        if simplifies, let cheaper = exploitStructure(operation, operands, in: self) { return cheaper }
+        if simplifies, let cheaper = exploitLowRank(operation, operands, in: self) { return cheaper }
         func record(_ operation: some Operation) -> Value {
-            let key = Key(operation: AnyHashable(operation), operands: operands.map(\.id))
+            let isOwn = operands.allSatisfy { $0.graph === self }
+            let key = Key(operation: AnyHashable(operation), operands: isOwn ? operands.map(\.id) : [])
             if let id = numbers[key] { return Value(graph: self, id: id) }
             var shape = Shape.scalar
             do throws(MetarecError) {
-                if operands.contains(where: { $0.graph !== self }) {
-                    throw MetarecError.value("\(operation): an operand belongs to another graph")
-                }
+                guard isOwn else { throw MetarecError.value("\(operation): an operand belongs to another graph") }
                 shape = try operation.shape(of: operands.map(\.shape))
             } catch {
                 if self.error == nil { self.error = error }

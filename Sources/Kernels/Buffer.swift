@@ -3,6 +3,9 @@ public final class Buffer: @unchecked Sendable {
     /// Readable and writable bytes behind the last element; at least the over-read that `kernels.h` allows.
     public static let padding = 128
 
+    /// Bytes that a part of a buffer takes, padding included, so that the next part is aligned too.
+    public static func padded(_ byteCount: Int) -> Int { (byteCount + padding + 63) & ~63 }
+
     /// First byte.
     public let pointer: UnsafeMutableRawPointer
     /// Bytes asked for, without the padding.

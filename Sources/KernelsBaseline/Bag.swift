@@ -20,14 +20,17 @@ struct Bag<E: KernelElement> {
         return Range(uncheckedBounds: (Int(offsets[row]), Int(offsets[row + 1])))
     }
 
-    /// out[r] = weight_r * sum of the table's rows in row r, in order
+    /// out[r] = weight_r * sum of the table's rows in row r, in order. The table may be a caller's array, so no read
+    /// leaves it.
     func gather(_ table: UnsafePointer<E>, _ tableRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int) {
         for r in 0..<rows {
             let entries = entries(r)
             let weight = E.Vector(repeating: weights?[r] ?? 1)
             fill(columns, out + r * outRow) { j in
                 var sum = E.Vector(repeating: 0)
-                for entry in entries where ids[entry] >= 0 { sum = sum + load(table + Int(ids[entry]) * tableRow + j) }
+                for entry in entries where ids[entry] >= 0 {
+                    sum = sum + load(table + Int(ids[entry]) * tableRow + j, atMost: columns - j)
+                }
                 return weights == nil ? sum : weight * sum
             }
         }

@@ -8,69 +8,125 @@ private struct Operand<E: KernelElement> {
     @inline(__always) subscript(vector: Int) -> E.Vector { load(pointer + vector * stride) }
 }
 
+/// How an input reaches over the result.
+private enum Reach {
+    /// One value for all.
+    case scalar
+    /// One row for all rows.
+    case row
+    /// One value per row.
+    case column
+    /// A value per element.
+    case whole
+}
+
 /// `mr_chain`, evaluated tile by tile: each step runs over a whole tile before the next, in memory that stays in the
 /// first cache, so that choosing the function costs little.
 struct Chain<E: KernelElement> {
-    private static var tileVectors: Int { 16 }
+    private typealias Scratch = UnsafeMutablePointer<E>
 
-    private var rows, columns: Int
     private let chain: mr_chain
+    private let rows, columns, inputs, steps: Int
     private let out: UnsafeMutablePointer<E>
-    /// Whether all full-shaped operands lie in memory as one row.
-    private var isFlat = true
+    /// Elements of a tile.
+    private var tile: Int { 16 * width(E.self) }
 
     init(_ p: UnsafePointer<mr_chain>) {
         chain = p.pointee
         (rows, columns) = (Int(chain.rows), Int(chain.columns))
+        (inputs, steps) = (Int(chain.input_count), Int(chain.step_count))
         out = chain.out.assumingMemoryBound(to: E.self)
-        isFlat = rows == 1 || chain.out_row == chain.columns
-        for i in 0..<Int(chain.input_count) where isFlat {
-            let input = chain.inputs[i]
-            let isScalar = isSplat(input) && (input.row == 0 || rows == 1)
-            let isWhole = !isSplat(input) && input.row == chain.columns || columns == 1 && input.row == 1
-            isFlat = isScalar || isWhole || rows == 1
-        }
     }
 
-    /// Whether a row of the input is one value.
-    @inline(__always) private func isSplat(_ input: mr_chain_input) -> Bool { input.column == 0 || columns == 1 }
+    @inline(__always) private func reach(_ input: mr_chain_input) -> Reach {
+        let hasRows = rows > 1 && input.row != 0
+        let hasColumns = columns > 1 && input.column != 0
+        if hasRows && (hasColumns || columns == 1 && input.row == 1) { return .whole }
+        return hasRows ? .column : hasColumns ? .row : .scalar
+    }
+
+    /// How many rows are evaluated as one: all, if every operand is one run of memory; as many as fill a tile, if only
+    /// rows and columns have to be repeated for that; else one.
+    private var rowsTogether: Int {
+        if rows > 1 && Int(chain.out_row) != columns { return 1 }
+        var isFlat = true
+        for i in 0..<inputs {
+            switch reach(chain.inputs[i]) {
+            case .scalar: break
+            case .whole: if Int(chain.inputs[i].row) != columns { return 1 }
+            case .row, .column: isFlat = isFlat && rows == 1
+            }
+        }
+        return isFlat ? rows : max(1, tile / columns)
+    }
 
     func run() {
         if rows == 0 || columns == 0 { return }
-        let steps = Int(chain.step_count)
-        let inputs = Int(chain.input_count)
-        let width = width(E.self)
-        let tile = Chain.tileVectors * width
+        // The results of the steps; a vector for the end of the last one; the inputs that are repeated.
         let scratch = mr_scratch().assumingMemoryBound(to: E.self)
-        // Behind the results: one vector for the end of the last one, then one for each splat.
         let end = scratch + steps * tile
-        let splats = end + width
+        let together = rowsTogether
 
         withUnsafeTemporaryAllocation(of: Operand<E>.self, capacity: Int(MR_CHAIN_INPUTS + MR_CHAIN_STEPS)) {
             guard let operands = $0.baseAddress else { return }
             for s in 0..<steps {
-                operands[inputs + s] = Operand(pointer: UnsafePointer(scratch + s * tile), stride: width)
+                operands[inputs + s] = Operand(pointer: UnsafePointer(scratch + s * tile), stride: width(E.self))
             }
-            let (lineCount, lineLength) = isFlat ? (1, rows * columns) : (rows, columns)
-            for line in 0..<lineCount {
+            var first = 0
+            while first < rows {
+                let count = min(together, rows - first)
                 for i in 0..<inputs {
-                    let input = chain.inputs[i]
-                    let data = input.data.assumingMemoryBound(to: E.self) + line * Int(input.row)
-                    if isFlat ? isSplat(input) && (input.row == 0 || rows == 1) : isSplat(input) {
-                        store(E.Vector(repeating: data.pointee), splats + i * width)
-                        operands[i] = Operand(pointer: UnsafePointer(splats + i * width), stride: 0)
-                    } else {
-                        operands[i] = Operand(pointer: data, stride: width)
-                    }
+                    let copy = end + width(E.self) + i * (tile + width(E.self))
+                    prepare(&operands[i], chain.inputs[i], first, count, together, copy)
                 }
-                let row = out + line * Int(chain.out_row)
+                let row = out + first * Int(chain.out_row)
+                let length = count * columns
                 var j = 0
-                while j < lineLength {
-                    let count = min(tile, lineLength - j)
-                    run(operands, count, row + j, end)
+                while j < length {
+                    run(operands, min(tile, length - j), row + j, end)
                     for i in 0..<inputs where operands[i].stride != 0 { operands[i].pointer += tile }
                     j += tile
                 }
+                first += together
+            }
+        }
+    }
+
+    /// Points an operand to its part of `count` rows from `first` on, repeated in `copy` where memory lacks it.
+    @inline(__always) private func prepare(
+        _ operand: inout Operand<E>, _ input: mr_chain_input, _ first: Int, _ count: Int, _ together: Int,
+        _ copy: Scratch
+    ) {
+        let data = input.data.assumingMemoryBound(to: E.self)
+        let row = data + first * Int(input.row)
+        switch reach(input) {
+        case .scalar:
+            store(E.Vector(repeating: data.pointee), copy)
+            operand = Operand(pointer: UnsafePointer(copy), stride: 0)
+        case .column where together == 1:
+            store(E.Vector(repeating: row.pointee), copy)
+            operand = Operand(pointer: UnsafePointer(copy), stride: 0)
+        case .row where together > 1 && rows > 1:
+            if first == 0 { repeatRows(count, copy) { j in load(data + j) } }
+            operand = Operand(pointer: UnsafePointer(copy), stride: width(E.self))
+        case .column:
+            for i in 0..<count {
+                let value = E.Vector(repeating: row[i * Int(input.row)])
+                repeatRows(1, copy + i * columns) { _ in value }
+            }
+            operand = Operand(pointer: UnsafePointer(copy), stride: width(E.self))
+        case .row, .whole:
+            operand = Operand(pointer: row, stride: width(E.self))
+        }
+    }
+
+    /// Writes `count` rows f, each a little over its end, where the next one starts.
+    @inline(__always) private func repeatRows(_ count: Int, _ copy: Scratch, _ f: (Int) -> E.Vector) {
+        for i in 0..<count {
+            var j = 0
+            while j < columns {
+                store(f(j), copy + i * columns + j)
+                j += width(E.self)
             }
         }
     }
@@ -81,8 +137,6 @@ struct Chain<E: KernelElement> {
         _ end: UnsafeMutablePointer<E>
     ) {
         let width = width(E.self)
-        let steps = Int(chain.step_count)
-        let inputs = Int(chain.input_count)
         for s in 0..<(steps - 1) {
             let result = UnsafeMutablePointer(mutating: operands[inputs + s].pointer)
             evaluate(chain.steps[s], operands, 0, (count + width - 1) / width, result)

@@ -1,6 +1,7 @@
 import CMetarec
 
 /// `Float` or `Double`: what the kernels are generic over. Every generic here is specialised for both.
+/// (`Codable` is there only because SIMD vectors ask it of their elements.)
 protocol KernelElement: BinaryFloatingPoint, SIMDScalar, BitwiseCopyable, Codable {
     /// 64 bytes of elements on every instruction set, so that sums have the same order on all of them.
     associatedtype Vector: KernelVector where Vector.Scalar == Self
@@ -30,6 +31,8 @@ protocol KernelVector: SIMD, BitwiseCopyable where Scalar: KernelElement {
 
     static func zipLow(_ a: Self, _ b: Self) -> Self
     static func zipHigh(_ a: Self, _ b: Self) -> Self
+    /// The first `count` elements, fewer than all, without a look at what is behind them.
+    static func loadFirst(_ count: Int, _ p: UnsafePointer<Scalar>) -> Self
     /// Writes the first `count` lanes, fewer than all.
     func store(_ p: UnsafeMutablePointer<Scalar>, first count: Int)
 
@@ -70,6 +73,9 @@ extension SIMD16<Float>: KernelVector {
 
     @inline(__always) static func zipLow(_ a: Self, _ b: Self) -> Self { mr_zip_low_f16(a, b) }
     @inline(__always) static func zipHigh(_ a: Self, _ b: Self) -> Self { mr_zip_high_f16(a, b) }
+    @inline(__always) static func loadFirst(_ count: Int, _ p: UnsafePointer<Float>) -> Self {
+        mr_load_f16(p, Int64(truncatingIfNeeded: count))
+    }
     @inline(__always) func store(_ p: UnsafeMutablePointer<Float>, first count: Int) {
         mr_store_f16(self, p, Int64(truncatingIfNeeded: count))
     }
@@ -103,6 +109,9 @@ extension SIMD8<Double>: KernelVector {
 
     @inline(__always) static func zipLow(_ a: Self, _ b: Self) -> Self { mr_zip_low_d8(a, b) }
     @inline(__always) static func zipHigh(_ a: Self, _ b: Self) -> Self { mr_zip_high_d8(a, b) }
+    @inline(__always) static func loadFirst(_ count: Int, _ p: UnsafePointer<Double>) -> Self {
+        mr_load_d8(p, Int64(truncatingIfNeeded: count))
+    }
     @inline(__always) func store(_ p: UnsafeMutablePointer<Double>, first count: Int) {
         mr_store_d8(self, p, Int64(truncatingIfNeeded: count))
     }
@@ -180,6 +189,11 @@ extension KernelVector {
 
 @inline(__always) func load<E: KernelElement>(_ p: UnsafePointer<E>) -> E.Vector {
     UnsafeRawPointer(p).loadUnaligned(as: E.Vector.self)
+}
+
+/// Like `load`, for memory of others: looks at no more than `count` elements.
+@inline(__always) func load<E: KernelElement>(_ p: UnsafePointer<E>, atMost count: Int) -> E.Vector {
+    count >= width(E.self) ? load(p) : E.Vector.loadFirst(count, p)
 }
 
 @inline(__always) func store<E: KernelElement>(_ x: E.Vector, _ p: UnsafeMutablePointer<E>) {

@@ -50,6 +50,14 @@ extension SIMD16<Float> {
         let wide = Self(bits: exponent &+ magic.bits) - magic
         let e = ifLess(x, least, wide - Self(repeating: 23), else: wide)
 
+        let result = logarithm(onePlus: f, exponent: e)
+        let finite = ifLess(x, Self(repeating: .infinity), result, else: x)
+        let zero = Self(repeating: 0)
+        return ifLess(zero, x, finite, else: ifEqual(x, zero, Self(repeating: -.infinity), else: Self(repeating: .nan)))
+    }
+
+    /// log(2^e (1 + f)) for sqrt(1/2) <= 1 + f < sqrt(2).
+    @inline(__always) private static func logarithm(onePlus f: Self, exponent e: Self) -> Self {
         let square = f * f
         var p = Self(repeating: 7.037_683_63e-2)
         p = multiplyAdd(p, f, Self(repeating: -1.151_461_03e-1))
@@ -63,11 +71,14 @@ extension SIMD16<Float> {
         var y = p * f * square
         y = multiplyAdd(e, Self(repeating: -2.121_944_4e-4), y)
         y = multiplyAdd(square, Self(repeating: -0.5), y)
-        let result = multiplyAdd(e, Self(repeating: 0.693_359_375), f + y)
+        return multiplyAdd(e, Self(repeating: 0.693_359_375), f + y)
+    }
 
-        let finite = ifLess(x, Self(repeating: .infinity), result, else: x)
-        let zero = Self(repeating: 0)
-        return ifLess(zero, x, finite, else: ifEqual(x, zero, Self(repeating: -.infinity), else: Self(repeating: .nan)))
+    @inline(__always) static func log1p(_ t: Self) -> Self {
+        // 1 + t = 2 (1 + (t - 1) / 2) above sqrt(2)
+        let (one, half, limit) = (Self(repeating: 1), Self(repeating: 0.5), Self(repeating: 0.414_213_56))
+        let f = ifLess(limit, t, half * (t - one), else: t)
+        return logarithm(onePlus: f, exponent: ifLess(limit, t, one, else: Self(repeating: 0)))
     }
 
     @inline(__always) static func tanh(_ x: Self) -> Self {
@@ -82,11 +93,6 @@ extension SIMD16<Float> {
         let small = multiplyAdd(p * square, x, x)
         let signed = Self(bits: large.bits | (x.bits & Int32.min))
         return ifLess(magnitude, Self(repeating: 0.625), small, else: signed)
-    }
-
-    @inline(__always) static func log1p(_ t: Self) -> Self {
-        let u = t + Self(repeating: 1)
-        return log(u) + (t - (u - Self(repeating: 1))) / u
     }
 }
 

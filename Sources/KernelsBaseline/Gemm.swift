@@ -45,6 +45,7 @@ extension Product {
         var j = 0
         while j < n {
             let left = (n - j + width - 1) / width
+            // The most rows whose sums, with a row of B, fit the registers: 32 of a whole vector, 16 of half or a quarter.
             #if KERNELS_AVX512
             switch left {
             case 1: Panel<E, 1>.run(self, j, atMost: 12)
@@ -54,11 +55,25 @@ extension Product {
             }
             j += 4 * width
             #elseif KERNELS_AVX2 || arch(arm64)
-            Panel<E, 1>.run(self, j, atMost: 6)
-            j += width
+            // Few rows need more columns, to hide the latency.
+            if m == 1 && left >= 4 {
+                Panel<E, 4>.run(self, j, atMost: 1)
+                j += 4 * width
+            } else if m <= 3 && left >= 2 {
+                Panel<E, 2>.run(self, j, atMost: 3)
+                j += 2 * width
+            } else {
+                Panel<E, 1>.run(self, j, atMost: 6)
+                j += width
+            }
             #else
-            Panel<E, 1>.run(self, j, atMost: 3)
-            j += width
+            if m == 1 && left >= 2 {
+                Panel<E, 2>.run(self, j, atMost: 1)
+                j += 2 * width
+            } else {
+                Panel<E, 1>.run(self, j, atMost: 3)
+                j += width
+            }
             #endif
         }
     }
@@ -87,8 +102,8 @@ private enum Panel<E: KernelElement, let vectors: Int> {
             if rows > 6 && rows & 1 != 0 { rows = rows / 2 + 1 }
             switch rows {
             case 1: Tile<E, 1, vectors>.run(p, i, j)
-            case 2: Tile<E, 2, vectors>.run(p, i, j)
-            case 3: Tile<E, 3, vectors>.run(p, i, j)
+            case 2 where most > 1: Tile<E, 2, vectors>.run(p, i, j)
+            case 3 where most > 1: Tile<E, 3, vectors>.run(p, i, j)
             case 4 where most > 3: Tile<E, 4, vectors>.run(p, i, j)
             case 5 where most > 3: Tile<E, 5, vectors>.run(p, i, j)
             case 6 where most > 3: Tile<E, 6, vectors>.run(p, i, j)
@@ -104,7 +119,6 @@ private enum Panel<E: KernelElement, let vectors: Int> {
 /// A block of C whose sums stay in registers.
 private enum Tile<E: KernelElement, let rows: Int, let vectors: Int> {
     typealias V = E.Vector
-
     typealias Sums = InlineArray<rows, InlineArray<vectors, V>>
 
     @inline(never) static func run(_ p: Product<E>, _ i: Int, _ j: Int) {
@@ -129,22 +143,39 @@ private enum Tile<E: KernelElement, let rows: Int, let vectors: Int> {
     }
 
     @inline(__always) private static func multiplied(_ p: Product<E>, _ i: Int, _ j: Int) -> Sums {
-        let width = width(E.self)
         var sums = Sums(repeating: .init(repeating: V(repeating: 0)))
         let (aRow, aColumn, bRow) = (p.aRow, p.aColumn, p.bRow)
         var a = p.a + i * aRow
         var b = p.b + j
-        for _ in 0..<p.k {
-            var loaded = InlineArray<vectors, V>(repeating: V(repeating: 0))
-            for v in 0..<vectors { loaded[v] = load(b + v * width) }
-            for r in 0..<rows {
-                let x = V(repeating: a[r * aRow])
-                for v in 0..<vectors { sums[r][v] = multiplyAdd(x, loaded[v], sums[r][v]) }
+        var rest = p.k
+        if vectors == 1 && rows > 6 {
+            // Two steps at a time: walking down the rows of A takes longer than so few multiply-adds.
+            for _ in 0..<(p.k / 2) {
+                addProduct(&sums, a, aRow, b)
+                addProduct(&sums, a + aColumn, aRow, b + bRow)
+                a += 2 * aColumn
+                b += 2 * bRow
             }
+            rest = p.k % 2
+        }
+        for _ in 0..<rest {
+            addProduct(&sums, a, aRow, b)
             a += aColumn
             b += bRow
         }
         return sums
+    }
+
+    /// sums += a b for one column of A and one row of B.
+    @inline(__always) private static func addProduct(
+        _ sums: inout Sums, _ a: UnsafePointer<E>, _ aRow: Int, _ b: UnsafePointer<E>
+    ) {
+        var loaded = InlineArray<vectors, V>(repeating: V(repeating: 0))
+        for v in 0..<vectors { loaded[v] = load(b + v * width(E.self)) }
+        for r in 0..<rows {
+            let x = V(repeating: a[r * aRow])
+            for v in 0..<vectors { sums[r][v] = multiplyAdd(x, loaded[v], sums[r][v]) }
+        }
     }
 
     /// sums = f(sums, p)

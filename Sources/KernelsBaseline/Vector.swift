@@ -11,7 +11,7 @@ enum Vector<E: KernelElement> {
         let (lines, length) = isFlat ? (1, rows * columns) : (rows, columns)
         for i in 0..<lines {
             let row = a + i * aRow
-            fill(length, out + i * outRow) { j in load(row + j) }
+            fill(length, out + i * outRow) { j in load(row + j, atMost: length - j) }
         }
     }
 
@@ -39,12 +39,18 @@ enum Vector<E: KernelElement> {
         }
     }
 
+    // Conversions, like copies, may read a caller's array: nothing behind its end.
+
     static func convert(_ n: Int, _ x: UnsafePointer<Float>, _ out: UnsafeMutablePointer<E>) {
-        fill(n, out) { i in V(converting: x + i) }
+        let whole = n / width(E.self) * width(E.self)
+        fill(whole, out) { i in V(converting: x + i) }
+        for i in whole..<n { out[i] = E(x[i]) }
     }
 
     static func convert(_ n: Int, _ x: UnsafePointer<Double>, _ out: UnsafeMutablePointer<E>) {
-        fill(n, out) { i in V(converting: x + i) }
+        let whole = n / width(E.self) * width(E.self)
+        fill(whole, out) { i in V(converting: x + i) }
+        for i in whole..<n { out[i] = E(x[i]) }
     }
 
     /// One step of Adam (Kingma and Ba, 2015); see `kernels.h`.

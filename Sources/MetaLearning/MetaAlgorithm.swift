@@ -48,7 +48,9 @@ extension MetaAlgorithm {
     /// The query.
     public var learnsFrom: Segment { .query }
     /// None.
-    public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] { [] }
+    public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
+        []
+    }
 }
 
 /// Gradient descent on the support loss, `steps` times: `θ ← step(θ, ∇L(θ; support))` for each adapted parameter.

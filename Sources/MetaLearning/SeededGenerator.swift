@@ -5,13 +5,18 @@
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// A stream of its own for every combination of keys.
-    public init(_ keys: UInt64...) {
+    /// A stream of its own for every combination of keys. (Not a variadic list, which would be an array.)
+    public init(_ key: UInt64, _ second: UInt64? = nil, _ third: UInt64? = nil, _ fourth: UInt64? = nil) {
         state = 0x9E37_79B9_7F4A_7C15
-        for key in keys {
-            state ^= key &* 0xBF58_476D_1CE4_E5B9
-            state = next()
-        }
+        absorb(key)
+        if let second { absorb(second) }
+        if let third { absorb(third) }
+        if let fourth { absorb(fourth) }
+    }
+
+    private mutating func absorb(_ key: UInt64) {
+        state ^= key &* 0xBF58_476D_1CE4_E5B9
+        state = next()
     }
 
     /// The next 64 uniform bits.

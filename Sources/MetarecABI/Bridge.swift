@@ -25,3 +25,9 @@ private func report(_ kind: MetarecError.Kind, _ message: String, in error: inou
         buffer[end] = 0
     }
 }
+
+/// A count that is not negative.
+func count(_ value: Int64, _ name: String) throws(MetarecError) -> Int {
+    guard value >= 0 else { throw .value("\(name): got \(value), wanted 0 or more") }
+    return Int(value)
+}

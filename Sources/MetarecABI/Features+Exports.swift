@@ -9,7 +9,8 @@ public func mr_features_create(
     _ out: UnsafeMutablePointer<OpaquePointer?>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        let fields = try UnsafeBufferPointer(start: fields, count: fields == nil ? 0 : Int(fieldCount)).map(field)
+        let fields = try UnsafeBufferPointer(start: fields, count: fields == nil ? 0 : count(fieldCount, "field_count"))
+            .map(field)
         out.pointee = Handle.make(try FeatureTable(rows: Int(rows), fields: fields))
     }
 }

@@ -18,12 +18,14 @@ extension Poll {
 /// A learner from options.
 @c @implementation
 public func mr_learner_create(
-    _ options: UnsafePointer<mr_option>?, _ count: Int64, _ out: UnsafeMutablePointer<OpaquePointer?>,
+    _ options: UnsafePointer<mr_option>?, _ optionCount: Int64, _ out: UnsafeMutablePointer<OpaquePointer?>,
     _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         var given: [String: OptionValue] = [:]
-        for option in UnsafeBufferPointer(start: options, count: options == nil ? 0 : Int(count)) {
+        for option in try UnsafeBufferPointer(
+            start: options, count: options == nil ? 0 : count(optionCount, "count"))
+        {
             let name = String(cString: option.name)
             guard given.updateValue(try value(option, name), forKey: name) == nil else {
                 throw MetarecError.value("options: \"\(name)\" comes twice")
@@ -36,7 +38,10 @@ public func mr_learner_create(
 private func value(_ option: mr_option, _ name: String) throws -> OptionValue {
     switch UInt32(bitPattern: option.kind) {
     case MR_OPTION_NUMBERS.rawValue:
-        .numbers(Array(UnsafeBufferPointer(start: option.numbers, count: option.numbers == nil ? 0 : Int(option.count))))
+        .numbers(
+            Array(
+                try UnsafeBufferPointer(
+                    start: option.numbers, count: option.numbers == nil ? 0 : count(option.count, "\(name): count"))))
     case MR_OPTION_TEXT.rawValue: .text(option.text.map { String(cString: $0) } ?? "")
     case MR_OPTION_NONE.rawValue: .none
     default: throw MetarecError.value("options: \"\(name)\" has kind \(option.kind), which is not an mr_option_kind")

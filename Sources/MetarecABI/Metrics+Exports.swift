@@ -59,11 +59,6 @@ public func mr_bootstrap(
     }
 }
 
-private func count(_ value: Int64, _ name: String) throws(MetarecError) -> Int {
-    guard value >= 0 else { throw .value("\(name): got \(value), wanted 0 or more") }
-    return Int(value)
-}
-
 /// The product, where an array of so many doubles can exist.
 @discardableResult
 private func checkProduct(_ a: Int, _ b: Int, _ name: String) throws(MetarecError) -> Int {

@@ -23,11 +23,12 @@ public func mr_tasks_create(
 /// A view of some of the tasks.
 @c @implementation
 public func mr_tasks_take(
-    _ tasks: OpaquePointer, _ taskIds: UnsafePointer<Int64>?, _ count: Int64,
+    _ tasks: OpaquePointer, _ taskIds: UnsafePointer<Int64>?, _ idCount: Int64,
     _ out: UnsafeMutablePointer<OpaquePointer?>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        let places = UnsafeBufferPointer(start: taskIds, count: taskIds == nil ? 0 : Int(count)).map { Int($0) }
+        let places = try UnsafeBufferPointer(start: taskIds, count: taskIds == nil ? 0 : count(idCount, "count"))
+            .map { Int($0) }
         out.pointee = Handle.make(try Handle.object(tasks, TaskSet.self).take(places))
     }
 }

@@ -54,6 +54,7 @@ public final class AdaptedLearner {
             count: 1, threads: 1, parameters: parameters,
             load: { _, _, worker in
                 try memory.working.load(0, of: tasks)
+                guard memory.working.queryCount == tasks.queryRows else { throw TaskSet.changed }
                 memory.gather(from: state.store)
                 overlay(memory)
                 memory.bind(to: worker)

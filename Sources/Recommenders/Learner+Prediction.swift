@@ -7,7 +7,8 @@ extension Learner {
     public func predict(_ tasks: TaskSet, into out: UnsafeMutableRawPointer, poll: Poll) throws {
         let state = try initialized()
         let offsets = try tasks.queryOffsets()
-        try run(state.prediction, tasks, poll, in: state) { task, worker, _ in
+        guard offsets.last == tasks.queryRows else { throw TaskSet.changed }
+        try run(state.prediction, tasks, poll, queryOffsets: offsets, in: state) { task, worker, _ in
             worker.copyOutput(0, to: out + offsets[task] * precision.elementSize)
         }
     }
@@ -15,6 +16,7 @@ extension Learner {
     /// The adapted parameters of every task, `[tasks, shape...]` each, in the order of `tensors()`.
     public func adaptedParameters(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws {
         let state = try initialized()
+        state.store.settleAll()  // whole tables are given back
         let adapted = state.model.adapted.indices.filter { state.model.adapted[$0] }
         try run(state.adaptation, tasks, poll, in: state) { task, worker, memory in
             for (number, index) in adapted.enumerated() {
@@ -63,12 +65,12 @@ extension Learner {
         return result
     }
 
-    /// Runs a plan over tasks as they are, on settled parameters.
+    /// Runs a plan over tasks as they are. With `queryOffsets`, a task whose query has another size by now is refused:
+    /// there is no room for it.
     private func run(
-        _ executor: Executor, _ tasks: TaskSet, _ poll: Poll, in state: State,
+        _ executor: Executor, _ tasks: TaskSet, _ poll: Poll, queryOffsets: [Int]? = nil, in state: State,
         store: (_ task: Int, Worker, TaskMemory) -> Void
     ) throws {
-        state.store.settleAll()
         let memory = state.memory(max(1, min(options.threads, tasks.count)))
         // A task's memory is its thread's: what `store` reads is what `load` of the same task wrote.
         let threadOfTask = UnsafeMutableBufferPointer<Int>.allocate(capacity: tasks.count)
@@ -79,7 +81,10 @@ extension Learner {
                 threadOfTask[task] = thread
                 let working = memory[thread].working
                 try working.load(task, of: tasks)
-                try checkTargets(working, .support, count: working.supportCount, task: task)
+                if let queryOffsets, working.queryCount != queryOffsets[task + 1] - queryOffsets[task] {
+                    throw TaskSet.changed
+                }
+                try check(working.targets(.support), count: working.supportCount, task: task)
                 memory[thread].gather(from: state.store)
                 memory[thread].bind(to: worker)
             },

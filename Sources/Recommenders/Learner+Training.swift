@@ -5,18 +5,22 @@ import MetaLearning
 extension Learner {
     /// Mean meta-loss over the tasks and its gradient.
     ///
-    /// - Parameter out: one buffer per parameter, in the order of `tensors()`, of the parameter's shape, zeroed.
+    /// - Parameter out: one buffer per parameter, in the order of `tensors()`, of the parameter's shape.
     /// - Throws: an empty task set, a task without rows to learn from, a result that is not finite, or interrupted.
     public func metaGradient(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws -> Double {
         let state = try initialized()
-        state.store.settleAll()
         let all = Array(0..<tasks.count)
         let loss = try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, poll: poll, in: state)
         for (index, spec) in state.model.specs.enumerated() where !spec.isTable {
             guard let buffer = state.dense[index] else { continue }
             out[index].copyMemory(from: buffer.pointer, byteCount: spec.count * precision.elementSize)
         }
-        for (table, gradient) in zip(state.model.tables, state.sparse) { gradient.add(to: out[table.parameter]) }
+        for (table, gradient) in zip(state.model.tables, state.sparse) {
+            let target = out[table.parameter]
+            let byteCount = state.model.specs[table.parameter].count * precision.elementSize
+            target.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+            gradient.add(to: target)
+        }
         return loss
     }
 
@@ -56,9 +60,9 @@ extension Learner {
         }
         guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
-        for last in stride(from: order.count - 1, to: 0, by: -1) {
-            if last % block == 0 { try poll.check(0) }
-            order.swapAt(last, Int.random(in: 0...last, using: &generator))
+        for place in order.indices.dropLast() {
+            if place % block == 0 { try poll.check(0) }
+            order.swapAt(place, Int.random(in: place..<order.count, using: &generator))
         }
         return order
     }
@@ -92,7 +96,8 @@ extension Learner {
     private static func notFinite(_ what: String) -> MetarecError {
         MetarecError(
             .arithmetic,
-            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help")
+            "the meta-\(what) is not finite; the parameters are unchanged. Smaller lr or inner_lr, or clip_norm, may help"
+        )
     }
 
     /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.
@@ -120,13 +125,6 @@ extension Learner {
                 try memory[index].working.load(task, of: tasks, episode: episode, hiding: hiding)
                 try self.check(memory[index].working, task: task)
             }
-            // Rows are brought up to date before anybody reads them; tables are independent of each other.
-            try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
-                for index in chunk.indices {
-                    let touched = memory[index - start].working.touchedRows(ofTable: number)
-                    store.settle(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
-                }
-            }
             try losses.withUnsafeMutableBufferPointer { losses in
                 nonisolated(unsafe) let losses = losses
                 try state.training.run(
@@ -138,8 +136,8 @@ extension Learner {
                     },
                     store: { index, worker in
                         losses[index] = worker.scalarOutput(0)
-                        for (number, table) in model.tables.enumerated() {
-                            worker.copyOutput(1 + table.parameter, to: memory[index].gradient(number))
+                        for number in model.tables.indices {
+                            worker.copyOutput(1 + model.tables[number].parameter, to: memory[index].gradient(number))
                         }
                     })
             }
@@ -156,7 +154,7 @@ extension Learner {
         return loss * scale
     }
 
-    /// Refuses a task from which the algorithm cannot learn, and what `checkTargets` refuses.
+    /// Refuses a task from which the algorithm cannot learn, and targets that the loss is not defined for.
     private func check(_ working: WorkingSet, task: Int) throws {
         let count =
             switch options.algorithm.learnsFrom {
@@ -167,13 +165,12 @@ extension Learner {
         guard count > 0 else {
             throw MetarecError.value("tasks: task \(task) has no \(options.algorithm.learnsFrom) rows to learn from")
         }
-        try checkTargets(working, .support, count: working.supportCount, task: task)
-        try checkTargets(working, .query, count: working.queryCount, task: task)
+        try check(working.targets(.support), count: working.supportCount, task: task)
+        try check(working.targets(.query), count: working.queryCount, task: task)
     }
 
     /// Refuses targets that the loss is not defined for.
-    func checkTargets(_ working: WorkingSet, _ segment: WorkingSet.Segment, count: Int, task: Int) throws {
-        let targets = working.targets(segment)
+    func check(_ targets: UnsafeRawPointer, count: Int, task: Int) throws {
         for row in 0..<count {
             let target =
                 precision == .float

@@ -40,12 +40,15 @@ struct LearnerOptions {
             return (match, try Options(options, for: schema(match), prefix: prefix))
         }
         let (algorithm, algorithmOptions) = try component(
-            "algorithm", Registry.algorithms, default: MAML.schema.name) { $0.schema }
+            "algorithm", Registry.algorithms, default: MAML.schema.name
+        ) { $0.schema }
         let (backbone, backboneOptions) = try component(
-            "backbone", Registry.backbones, default: FeatureMLP.schema.name) { $0.schema }
+            "backbone", Registry.backbones, default: FeatureMLP.schema.name
+        ) { $0.schema }
         let (loss, _) = try component("loss", Registry.losses, default: SquaredError.schema.name) { $0.schema }
         let (optimizer, optimizerOptions) = try component(
-            "optimizer", Registry.optimizers, default: Adam.schema.name) { $0.schema }
+            "optimizer", Registry.optimizers, default: Adam.schema.name
+        ) { $0.schema }
         let options = try Options(own, for: Learner.schema, prefix: "")
         self.algorithm = algorithm.init(algorithmOptions)
         self.backbone = backbone.init(backboneOptions)

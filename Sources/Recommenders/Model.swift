@@ -13,6 +13,8 @@ struct Model {
 
     let items: [FieldSchema]
     let users: [FieldSchema]
+    /// The items' fields, then the users'.
+    let fields: [FieldSchema]
     let backbone: any Backbone
     let algorithm: any MetaAlgorithm
     let loss: any Loss
@@ -21,8 +23,7 @@ struct Model {
     let tables: [Table]
     let adapted: [Bool]
 
-    var fields: [FieldSchema] { items + users }
-    var specs: [ParameterSpec] { requests.map(\.spec) }
+    let specs: [ParameterSpec]
 
     init(
         items: [FieldSchema], users: [FieldSchema], backbone: any Backbone, algorithm: any MetaAlgorithm,
@@ -45,7 +46,9 @@ struct Model {
         self.backbone = backbone
         self.algorithm = algorithm
         self.loss = loss
+        self.fields = fields
         self.requests = requests
+        specs = requests.map(\.spec)
         adapted = requests.map { algorithm.adapts.contains($0.spec.group) }
         tables = fields.indices.filter { fields[$0].isEmbedded }.compactMap { field in
             requests.firstIndex { $0.spec.name == fields[field].embeddingName }.map {
@@ -113,7 +116,8 @@ struct Model {
             // The user's one row is the same for both segments.
             let second = isQuery && !isUser
             if schema.isEmbedded {
-                return FieldFeature(schema: schema, source: .indices(Indices(indexInput(index, isQuery: second), rows: rows)))
+                return FieldFeature(
+                    schema: schema, source: .indices(Indices(indexInput(index, isQuery: second), rows: rows)))
             }
             let shape = Shape(rows, .fixed(schema.size))
             return FieldFeature(

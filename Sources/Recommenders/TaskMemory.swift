@@ -37,17 +37,21 @@ final class TaskMemory {
         rows = Rows(model.tables.count)
     }
 
-    /// Gathers the touched rows of all tables.
+    /// Gathers the touched rows of all tables, brought up to date first.
     func gather(from store: ParameterStore) {
-        for (number, table) in model.tables.enumerated() {
+        for number in model.tables.indices {
+            let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
+            let parameter = store.parameters[table.parameter]
+            store.settle(touched.rows, count: touched.count, of: parameter)
             let size = touched.count * table.columns * store.precision.elementSize
             rows.gathered[number].reserve(byteCount: size)
             rows.gradients[number].reserve(byteCount: size)
             var bag = mr_bag(
-                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil)
+                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil
+            )
             store.precision.kernels.pointee.bag(
-                &bag, store.parameters[table.parameter].pointer, Int64(table.columns), rows.gathered[number].pointer,
+                &bag, parameter.pointer, Int64(table.columns), rows.gathered[number].pointer,
                 Int64(table.columns))
         }
     }
@@ -69,7 +73,8 @@ final class TaskMemory {
             worker.setSize(.table(number), working.touchedRows(ofTable: number).count)
             worker.setInput(model.tableInput(number), rows.gathered[number].pointer)
         }
-        for (field, schema) in model.fields.enumerated() {
+        for field in model.fields.indices {
+            let schema = model.fields[field]
             if field >= model.items.count {
                 bind(field, schema, .user, isQuery: false, to: worker)
             } else {

@@ -58,6 +58,9 @@ private let cases: [GradientCase] =
         GradientCase("concatenate twice", [(3, 2)]) { concatenate([$1[0].square, $1[0]]).tanh },
         GradientCase("slice", [(3, 5)]) { $1[0].slice(columns: 1..<4).tanh },
         GradientCase("slice then multiply", [(3, 5), (3, 2)]) { $1[0].slice(columns: 1..<4).matmul($1[1]).tanh },
+        GradientCase("stack", [(2, 3), (4, 3), (1, 3)]) { stack($1 + [$1[0]]).tanh },
+        GradientCase("slice rows", [(5, 3)]) { $1[0].slice(rows: 1..<4).tanh },
+        GradientCase("slice rows then multiply", [(5, 3), (3, 2)]) { $1[0].slice(rows: 1..<4).matmul($1[1]).tanh },
         GradientCase("reshape", [(3, 4)]) { $1[0].reshaped(to: Shape(2, 6)).tanh.sumOverRows },
         GradientCase("reshape a slice", [(4, 5)]) {
             $1[0].slice(columns: 1..<4).reshaped(to: Shape(3, 4)).tanh.sumOverRows

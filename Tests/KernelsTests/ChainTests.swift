@@ -135,7 +135,9 @@ import Testing
                 run(table, [.full(x)], [Step(function: function, a: 0)], [], into: out)
                 for j in [0, 15, 16, 17, 255, 256, 999] {
                     let one = Matrix(precision, 1, 1)
-                    run(table, [.full(Matrix(precision, 1, 1) { _, _ in x[0, j] })], [Step(function: function, a: 0)], [], into: one)
+                    run(
+                        table, [.full(Matrix(precision, 1, 1) { _, _ in x[0, j] })], [Step(function: function, a: 0)],
+                        [], into: one)
                     #expect(one.bits[0] == out.bits[j])
                 }
                 if table.isa == "avx512", let previous { #expect(previous == out.bits) }

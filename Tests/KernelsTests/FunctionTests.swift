@@ -12,7 +12,8 @@ import Testing
         var step = mr_chain_step(function: Int32(function.rawValue), a: 0, b: 0, c: 0, value: 0)
         var value = 0.0
         var chain = mr_chain(
-            rows: 1, columns: Int64(x.count), input_count: 1, step_count: 1, inputs: withUnsafePointer(to: &source) { $0 },
+            rows: 1, columns: Int64(x.count), input_count: 1, step_count: 1,
+            inputs: withUnsafePointer(to: &source) { $0 },
             steps: withUnsafePointer(to: &step) { $0 }, values: withUnsafePointer(to: &value) { $0 },
             out: output.pointer, out_row: Int64(x.count))
         table.kernels.chain(&chain)

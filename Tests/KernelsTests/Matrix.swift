@@ -1,4 +1,5 @@
 import CMetarec
+import Glibc
 import Kernels
 import Testing
 
@@ -23,25 +24,36 @@ struct Table: CustomTestStringConvertible, Sendable {
 let awkward = [0, 1, 2, 3, 5, 15, 16, 17, 31, 33, 64, 65, 100]
 
 /// A matrix in the middle of NaN canaries: reading one poisons a result, writing one shows.
+///
+/// Behind the canaries memory ends: `overRead` bytes after the last element a read is a crash.
 final class Matrix: @unchecked Sendable {
     let rows, columns, stride: Int
     let precision: Precision
-    private let bytes: UnsafeMutableRawPointer
-    private let byteCount: Int
+    /// First element; its alignment is no better than an element's.
+    let pointer: UnsafeMutableRawPointer
+    private let pages: UnsafeMutableRawPointer
+    private let pagesByteCount, overRead: Int
     private static let canaries = (float: UInt32(0x7fc0_bad1), double: UInt64(0x7ff8_0000_0bad_bad1))
+    private static let lead = 64
 
     /// `slack`: columns between the end of a row and the start of the next.
     init(
-        _ precision: Precision, _ rows: Int, _ columns: Int, slack: Int = 0, _ value: (Int, Int) -> Double
+        _ precision: Precision, _ rows: Int, _ columns: Int, slack: Int = 0, overRead: Int = 64,
+        _ value: (Int, Int) -> Double
     ) {
-        (self.precision, self.rows, self.columns) = (precision, rows, columns)
+        (self.precision, self.rows, self.columns, self.overRead) = (precision, rows, columns, overRead)
         stride = columns + slack
-        byteCount = 256 + rows * stride * precision.elementSize
-        bytes = .allocate(byteCount: byteCount, alignment: 64)
-        for k in 0..<(byteCount / precision.elementSize) {
+        let page = 4096
+        let extent = rows == 0 ? 0 : ((rows - 1) * stride + columns) * precision.elementSize
+        let readable = (Matrix.lead + extent + overRead + page - 1) / page * page
+        pagesByteCount = readable + page
+        pages = mmap(nil, pagesByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        mprotect(pages + readable, page, PROT_NONE)
+        pointer = pages + (readable - overRead - extent)
+        for k in canaryRange {
             switch precision {
-            case .float: bytes.storeBytes(of: Matrix.canaries.float, toByteOffset: 4 * k, as: UInt32.self)
-            case .double: bytes.storeBytes(of: Matrix.canaries.double, toByteOffset: 8 * k, as: UInt64.self)
+            case .float: pointer.storeBytes(of: Matrix.canaries.float, toByteOffset: 4 * k, as: UInt32.self)
+            case .double: pointer.storeBytes(of: Matrix.canaries.double, toByteOffset: 8 * k, as: UInt64.self)
             }
         }
         for i in 0..<rows { for j in 0..<columns { self[i, j] = value(i, j) } }
@@ -52,10 +64,14 @@ final class Matrix: @unchecked Sendable {
         self.init(precision, rows, columns, slack: slack) { _, _ in .nan }
     }
 
-    deinit { bytes.deallocate() }
+    deinit { munmap(pages, pagesByteCount) }
 
-    /// First element; an odd number of elements into the memory, so that nothing is aligned.
-    var pointer: UnsafeMutableRawPointer { bytes + 64 + precision.elementSize }
+    /// The elements from before the first to behind the last.
+    private var canaryRange: Range<Int> {
+        let size = precision.elementSize
+        let extent = rows == 0 ? 0 : (rows - 1) * stride + columns
+        return -Matrix.lead / size..<extent + overRead / size
+    }
 
     subscript(i: Int, j: Int) -> Double {
         get {
@@ -73,17 +89,14 @@ final class Matrix: @unchecked Sendable {
         }
     }
 
-    /// Whether every byte outside of the matrix is as it was made.
+    /// Whether everything outside of the matrix is as it was made.
     var isIntact: Bool {
-        let size = precision.elementSize
-        let lead = 64 / size + 1
-        for k in 0..<(byteCount / size) {
-            let inside = k - lead
-            if inside >= 0, stride > 0, inside / stride < rows, inside % stride < columns { continue }
+        for k in canaryRange {
+            if k >= 0, stride > 0, k / stride < rows, k % stride < columns { continue }
             let intact =
                 precision == .float
-                ? bytes.load(fromByteOffset: 4 * k, as: UInt32.self) == Matrix.canaries.float
-                : bytes.load(fromByteOffset: 8 * k, as: UInt64.self) == Matrix.canaries.double
+                ? pointer.load(fromByteOffset: 4 * k, as: UInt32.self) == Matrix.canaries.float
+                : pointer.load(fromByteOffset: 8 * k, as: UInt64.self) == Matrix.canaries.double
             if !intact { return false }
         }
         return true
@@ -115,9 +128,11 @@ struct Numbers {
 
 extension Matrix {
     /// Uniform in -1 ... 1.
-    static func random(_ precision: Precision, _ rows: Int, _ columns: Int, slack: Int = 0, seed: Int) -> Matrix {
+    static func random(
+        _ precision: Precision, _ rows: Int, _ columns: Int, slack: Int = 0, overRead: Int = 64, seed: Int
+    ) -> Matrix {
         var numbers = Numbers(seed)
-        return Matrix(precision, rows, columns, slack: slack) { _, _ in numbers.next() }
+        return Matrix(precision, rows, columns, slack: slack, overRead: overRead) { _, _ in numbers.next() }
     }
 }
 

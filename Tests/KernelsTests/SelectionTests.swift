@@ -22,6 +22,19 @@ import Testing
         #expect(problem?.contains("METAREC_ISA: 'avx9000'") == true && problem?.contains("baseline") == true)
     }
 
+    /// Worth most when the suite runs with METAREC_ISA set.
+    @Test func theEnvironmentIsHeeded() {
+        let forced = mr_forced_isa().map { String(cString: $0) }
+        if let forced, Kernels.available.contains(where: { $0.isa == forced }) {
+            #expect(Kernels.selected.isa == forced)
+        }
+        for precision in Precision.allCases {
+            let table = precision.kernels.pointee
+            #expect(String(cString: table.isa) == Kernels.selected.isa)
+            #expect(table.element_size == Int64(precision.elementSize))
+        }
+    }
+
     @Test func tablesSayWhatTheyAre() {
         for variant in Kernels.available {
             for precision in Precision.allCases {

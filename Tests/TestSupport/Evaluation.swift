@@ -1,58 +1,161 @@
 import Graph
 import Kernels
 
-/// A matrix of doubles, for tests.
-public struct Matrix: Equatable {
-    public var rows: Int
-    public var columns: Int
-    public var elements: [Double]
-
-    public init(_ rows: Int, _ columns: Int, _ elements: [Double]) {
-        precondition(elements.count == rows * columns)
-        (self.rows, self.columns, self.elements) = (rows, columns, elements)
-    }
-
-    public init(_ rows: Int, _ columns: Int, _ element: (Int, Int) -> Double) {
-        self.init(rows, columns, (0..<rows * columns).map { element($0 / columns, $0 % columns) })
-    }
-
-    /// Uniform in -1 ..< 1, at least `gap` away from 0.
-    public static func random(
-        _ rows: Int, _ columns: Int, gap: Double = 0, using generator: inout some RandomNumberGenerator
-    ) -> Matrix {
-        Matrix(
-            rows, columns,
-            (0..<rows * columns).map { _ in
-                let size = Double.random(in: gap..<1, using: &generator)
-                return Bool.random(using: &generator) ? size : -size
-            })
-    }
-
-    public subscript(row: Int, column: Int) -> Double {
-        get { elements[row * columns + column] }
-        set { elements[row * columns + column] = newValue }
-    }
-}
-
 /// Rows of local indices of a test task.
 public struct IndexRows: Sendable {
+    /// Rows of a table, -1 for none.
     public var ids: [Int32]
+    /// Where each row of indices begins; without, each has one.
     public var offsets: [Int32]?
+    /// A factor for each row; without, 1.
     public var weights: [Double]?
 
+    /// Rows of indices.
     public init(ids: [Int32], offsets: [Int32]? = nil, weights: [Double]? = nil) {
         (self.ids, self.offsets, self.weights) = (ids, offsets, weights)
+    }
+
+    /// How many rows of indices there are.
+    public var count: Int { offsets.map { $0.count - 1 } ?? ids.count }
+    /// The ids of one row.
+    public func row(_ row: Int) -> ArraySlice<Int32> {
+        offsets.map { ids[Int($0[row])..<Int($0[row + 1])] } ?? ids[row...row]
     }
 }
 
 /// One task's matrices, sizes and indices.
 public struct TestTask {
+    /// Sizes by symbol.
     public var sizes: [Symbol: Int]
+    /// By number of the input.
     public var inputs: [Matrix]
+    /// By number of the index input.
     public var indices: [IndexRows]
 
+    /// A task.
     public init(sizes: [Symbol: Int] = [:], inputs: [Matrix] = [], indices: [IndexRows] = []) {
         (self.sizes, self.inputs, self.indices) = (sizes, inputs, indices)
+    }
+}
+
+/// A compiled plan with the memory of its parameters and tasks.
+public final class TestProgram {
+    /// What is run.
+    public let plan: Plan
+    /// What runs it.
+    public let executor: Executor
+    /// The element type.
+    public let precision: Precision
+    private let parameters: [Buffer]
+    private let tasks: [TaskMemory]
+
+    /// Compiles the outputs and copies all numbers.
+    public init(_ outputs: [Value], parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], _ precision: Precision)
+        throws
+    {
+        plan = try Plan(outputs)
+        self.precision = precision
+        executor = Executor(
+            plan, precision,
+            Executor.Interface(
+                inputCount: tasks.map(\.inputs.count).max() ?? 0, indexCount: tasks.map(\.indices.count).max() ?? 0,
+                symbolCount: Symbol.table(8).id))
+        self.parameters = parameters.map { Buffer($0.elements, precision) }
+        self.tasks = tasks.map { TaskMemory($0, precision) }
+    }
+
+    /// Runs the plan for every task; `loaded` is called when a task's memory is bound.
+    public func run(
+        threads: Int = 1, sums: [Executor.TaskSum] = [], poll: Poll = .none,
+        loaded: (Int, Int, Worker) throws -> Void = { _, _, _ in }, store: (Int, Worker) -> Void = { _, _ in }
+    ) throws {
+        try executor.run(
+            count: tasks.count, threads: threads, parameters: parameters.map { UnsafeRawPointer($0.pointer) },
+            sums: sums, poll: poll,
+            load: { number, thread, worker in
+                tasks[number].bind(to: worker)
+                try loaded(number, thread, worker)
+            }, store: store)
+    }
+
+    /// Every output of every task.
+    public func results(threads: Int = 1, loaded: (Int, Int, Worker) throws -> Void = { _, _, _ in }) throws
+        -> [[Matrix]]
+    {
+        var results = [[Matrix]](repeating: [], count: tasks.count)
+        try results.withUnsafeMutableBufferPointer { results in
+            nonisolated(unsafe) let results = results
+            try run(threads: threads, loaded: loaded) { number, worker in
+                results[number] = (0..<plan.outputCount).map { output in
+                    let view = worker.output(output)
+                    return Matrix(view.rows, view.columns) { row, column in
+                        view.pointer.number(row * view.stride + column, precision)
+                    }
+                }
+            }
+        }
+        return results
+    }
+}
+
+/// A test task's numbers in memory.
+private final class TaskMemory {
+    private let sizes: [(symbol: Symbol, size: Int)]
+    private let inputs: [Buffer]
+    private let indices: [(rows: Int, ids: Buffer, offsets: Buffer?, weights: Buffer?)]
+
+    init(_ task: TestTask, _ precision: Precision) {
+        sizes = task.sizes.map { ($0, $1) }
+        inputs = task.inputs.map { Buffer($0.elements, precision) }
+        indices = task.indices.map { rows in
+            (rows.count, Buffer(rows.ids), rows.offsets.map { Buffer($0) }, rows.weights.map { Buffer($0, precision) })
+        }
+    }
+
+    func bind(to worker: Worker) {
+        // By index: unoptimised iterators allocate.
+        for place in sizes.indices { worker.setSize(sizes[place].symbol, sizes[place].size) }
+        for input in inputs.indices { worker.setInput(input, inputs[input].pointer) }
+        for index in indices.indices {
+            let rows = indices[index]
+            worker.setIndices(
+                index, rows: rows.rows, ids: UnsafePointer(rows.ids.pointer.assumingMemoryBound(to: Int32.self)),
+                offsets: (rows.offsets?.pointer.assumingMemoryBound(to: Int32.self)).map { UnsafePointer($0) },
+                weights: (rows.weights?.pointer).map { UnsafeRawPointer($0) })
+        }
+    }
+}
+
+extension Buffer {
+    /// Numbers in `precision`.
+    public convenience init(_ numbers: [Double], _ precision: Precision) {
+        self.init(count: numbers.count, precision)
+        for (index, number) in numbers.enumerated() {
+            switch precision {
+            case .float: pointer.storeBytes(of: Float(number), toByteOffset: 4 * index, as: Float.self)
+            case .double: pointer.storeBytes(of: number, toByteOffset: 8 * index, as: Double.self)
+            }
+        }
+    }
+
+    convenience init(_ ids: [Int32]) {
+        self.init(byteCount: 4 * ids.count)
+        pointer.copyMemory(from: ids, byteCount: 4 * ids.count)
+    }
+
+    /// All of its numbers.
+    public func numbers(_ precision: Precision) -> [Double] {
+        (0..<byteCount / precision.elementSize).map { pointer.number($0, precision) }
+    }
+}
+
+extension UnsafeMutableRawPointer {
+    /// Number `index` of an array in `precision`.
+    public func number(_ index: Int, _ precision: Precision) -> Double {
+        switch precision {
+        case .float: Double(load(fromByteOffset: 4 * index, as: Float.self))
+        case .double: load(fromByteOffset: 8 * index, as: Double.self)
+        }
     }
 }
 
@@ -61,72 +164,5 @@ public func evaluate(
     _ outputs: [Value], parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], precision: Precision = .double,
     threads: Int = 1
 ) throws -> [[Matrix]] {
-    let plan = try Plan(outputs)
-    let inputCount = tasks.map(\.inputs.count).max() ?? 0
-    let indexCount = tasks.map(\.indices.count).max() ?? 0
-    let executor = Executor(
-        plan, precision,
-        Executor.Interface(inputCount: inputCount, indexCount: indexCount, symbolCount: Symbol.table(8).id))
-    func buffer(_ elements: [Double]) -> Buffer {
-        let buffer = Buffer(count: elements.count, precision)
-        for (index, element) in elements.enumerated() {
-            switch precision {
-            case .float: buffer.pointer.storeBytes(of: Float(element), toByteOffset: 4 * index, as: Float.self)
-            case .double: buffer.pointer.storeBytes(of: element, toByteOffset: 8 * index, as: Double.self)
-            }
-        }
-        return buffer
-    }
-    let memory = parameters.map { buffer($0.elements) }
-    let inputs = tasks.map { $0.inputs.map { buffer($0.elements) } }
-    let weights = tasks.map { $0.indices.map { rows in rows.weights.map { buffer($0) } } }
-    let ids = tasks.map { task in
-        task.indices.map { rows in
-            let pointer = UnsafeMutablePointer<Int32>.allocate(capacity: rows.ids.count + 1)
-            pointer.initialize(from: rows.ids, count: rows.ids.count)
-            return pointer
-        }
-    }
-    let offsets = tasks.map { task in
-        task.indices.map { rows in
-            rows.offsets.map { offsets in
-                let pointer = UnsafeMutablePointer<Int32>.allocate(capacity: offsets.count)
-                pointer.initialize(from: offsets, count: offsets.count)
-                return pointer
-            }
-        }
-    }
-    defer {
-        for pointer in ids.joined() { pointer.deallocate() }
-        for case let pointer? in offsets.joined() { pointer.deallocate() }
-    }
-    var results = [[Matrix]](repeating: [], count: tasks.count)
-    try results.withUnsafeMutableBufferPointer { results in
-        nonisolated(unsafe) let results = results
-        try executor.run(
-            count: tasks.count, threads: threads, parameters: memory.map { UnsafeRawPointer($0.pointer) },
-            load: { number, _, worker in
-                let task = tasks[number]
-                for (symbol, size) in task.sizes { worker.setSize(symbol, size) }
-                for (input, buffer) in inputs[number].enumerated() { worker.setInput(input, buffer.pointer) }
-                for (index, rows) in task.indices.enumerated() {
-                    worker.setIndices(
-                        index, rows: (rows.offsets?.count).map { $0 - 1 } ?? rows.ids.count, ids: ids[number][index],
-                        offsets: offsets[number][index].map { UnsafePointer($0) },
-                        weights: weights[number][index].map { UnsafeRawPointer($0.pointer) })
-                }
-            },
-            store: { number, worker in
-                results[number] = outputs.indices.map { output in
-                    let view = worker.output(output)
-                    return Matrix(view.rows, view.columns) { row, column in
-                        let place = row * view.stride + column
-                        return precision == .float
-                            ? Double(view.pointer.load(fromByteOffset: 4 * place, as: Float.self))
-                            : view.pointer.load(fromByteOffset: 8 * place, as: Double.self)
-                    }
-                }
-            })
-    }
-    return results
+    try TestProgram(outputs, parameters: parameters, tasks: tasks, precision).results(threads: threads)
 }

@@ -2,14 +2,20 @@ import Graph
 
 /// A function of matrices, for checking its derivatives.
 public struct GradientCase: CustomStringConvertible, Sendable {
+    /// Shown when it fails.
     public let name: String
+    /// Of the arguments.
     public let shapes: [(rows: Int, columns: Int)]
     /// Arguments stay at least so far from 0, where the function may have a kink or a pole.
     public let gap: Double
+    /// Whether arguments are positive.
     public let isPositive: Bool
+    /// Index inputs.
     public let indices: [IndexRows]
+    /// The function.
     public let function: @Sendable (Graph, [Value]) -> Value
 
+    /// A function to check.
     public init(
         _ name: String, _ shapes: [(rows: Int, columns: Int)], gap: Double = 0, isPositive: Bool = false,
         indices: [IndexRows] = [], _ function: @escaping @Sendable (Graph, [Value]) -> Value
@@ -18,6 +24,7 @@ public struct GradientCase: CustomStringConvertible, Sendable {
         (self.indices, self.function) = (indices, function)
     }
 
+    /// Its name.
     public var description: String { name }
 }
 
@@ -37,7 +44,9 @@ public func derivativeErrors(_ test: GradientCase, seed: UInt64) throws -> (firs
     let y = test.function(graph, x)
     var extra: [Matrix] = []
     func weighted(_ value: Value) -> Value {
-        guard let rows = value.shape.rows.fixedValue, let columns = value.shape.columns.fixedValue else { return value.sum }
+        guard let rows = value.shape.rows.fixedValue, let columns = value.shape.columns.fixedValue else {
+            return value.sum
+        }
         extra.append(.random(rows, columns, using: &generator))
         return (value * graph.parameter(x.count + extra.count - 1, value.shape)).sum
     }
@@ -73,7 +82,9 @@ public func derivativeErrors(_ test: GradientCase, seed: UInt64) throws -> (firs
 /// Seeded random numbers for tests.
 public struct TestGenerator: RandomNumberGenerator {
     private var state: UInt64
+    /// The stream of this seed.
     public init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+    /// The next 64 uniform bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

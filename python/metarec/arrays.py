@@ -10,17 +10,20 @@ from metarec.errors import InvalidIndexError, InvalidTypeError, InvalidValueErro
 
 def borrowed(value: Any, name: str, *dtypes: DTypeLike, ndim: int = 1) -> NDArray[Any]:
     """Return `value` itself if kernels can read it in place; else raise what is wrong with it."""
-    wanted = f"a C-contiguous {' or '.join(np.dtype(d).name for d in dtypes)} array"
+
+    def wanted() -> str:
+        return f"a C-contiguous {' or '.join(np.dtype(d).name for d in dtypes)} array"
+
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-        raise InvalidTypeError(f"{name}: expected {wanted}, got {type(value).__name__}")
+        raise InvalidTypeError(f"{name}: expected {wanted()}, got {type(value).__name__}")
     if not any(value.dtype == np.dtype(d) for d in dtypes):
         order = "" if value.dtype.isnative else " in foreign byte order"
-        raise InvalidTypeError(f"{name}: expected {wanted}, got {value.dtype.name}{order}")
+        raise InvalidTypeError(f"{name}: expected {wanted()}, got {value.dtype.name}{order}")
     if value.ndim != ndim:
         raise InvalidValueError(f"{name}: expected {ndim} dimension(s), got shape {value.shape}")
     if not (value.flags.c_contiguous and value.flags.aligned):
         raise InvalidTypeError(
-            f"{name}: expected {wanted}, got strides {value.strides}; use numpy.ascontiguousarray"
+            f"{name}: expected {wanted()}, got strides {value.strides}; use numpy.ascontiguousarray"
         )
     return value
 

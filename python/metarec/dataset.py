@@ -142,7 +142,8 @@ class Dataset:
             One row per id, which is in a column of the same name as in `ratings`.
         fields : mapping, optional
             Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above;
-            None leaves a column out of the features.
+            None leaves a column out of the features. pandas makes floats of integers where values
+            are missing: say "categorical" there.
 
         Raises
         ------
@@ -196,7 +197,8 @@ class Dataset:
         given = require(columns, rating_name, "ratings")
         refuse_nulls(given, label)
         if given.values.dtype.kind not in "iubf" or given.values.ndim != 1:
-            raise InvalidTypeError(f"{label}: expected numbers, got {given.values.dtype.name}")
+            got = f"{given.values.dtype.name} {list(given.values.shape)}"
+            raise InvalidTypeError(f"{label}: expected numbers [n], got {got}")
         rating = given.values.astype(np.float32, copy=False)
         check_finite(rating, label)
         timestamp = None
@@ -273,9 +275,9 @@ class Dataset:
         """
         rows, counts = self._by_user()
         high = len(self) if max_ratings is None else max_ratings
-        kept = np.flatnonzero((counts >= max(1, min_ratings)) & (counts <= high))
-        rows = rows[np.repeat((counts >= max(1, min_ratings)) & (counts <= high), counts)]
-        return self.task_set(rows, counts[kept], np.zeros(len(kept), np.int64), kept)
+        kept = (counts >= max(1, min_ratings)) & (counts <= high)
+        users, rows = np.flatnonzero(kept), rows[np.repeat(kept, counts)]
+        return self.task_set(rows, counts[users], np.zeros(len(users), np.int64), users)
 
     def task_set(
         self,
@@ -294,6 +296,20 @@ class Dataset:
             items=self.items,
             users=self.users,
         )
+
+    def unseen_values(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """Return, under "items" and "users", each field's value numbers that no rating here has.
+
+        Trained on this view, their embeddings stay what they were drawn as: set to zero they mean
+        what an unknown value means.
+
+        Examples
+        --------
+        >>> data = Dataset.from_arrays([1, 1, 1], ["a", "b", "c"], [5, 4, 3])
+        >>> data.view(data.rating > 3).unseen_values()
+        {'items': {'item': array([2])}, 'users': {}}
+        """
+        return {"items": self._items.unseen(self.item), "users": self._users.unseen(self.user)}
 
     def _by_user(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self._grouped is None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.errors import InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
 from metarec.frames import Column, infer_kind, make_field, require_ids, split_bags
 from metarec.vocabulary import Vocabulary
@@ -107,12 +107,12 @@ class Entities:
             try:
                 vector = np.atleast_2d(np.asarray(value, field.vectors.dtype))
             except (TypeError, ValueError):
-                vector = np.empty((0, 0))
-            if vector.shape != (1, field.size) or np.isinf(vector).any():
-                raise InvalidValueError(
-                    f"{name}: expected {field.size} finite number(s), got {value!r}"
-                )
-            return Dense(np.nan_to_num(vector))
+                raise InvalidTypeError(
+                    f"{name}: expected {field.size} number(s), got {value!r}"
+                ) from None
+            if vector.shape != (1, field.size):
+                raise InvalidValueError(f"{name}: expected {field.size} number(s), got {value!r}")
+            return Dense(vector)
         boxed = np.empty(1, object)
         boxed[0] = value
         if isinstance(field, Bag):
@@ -125,6 +125,18 @@ class Entities:
         # Without raw values (a table of the user's own) the numbers stand for themselves.
         vocabulary = self.values.get(key, Vocabulary(np.arange(size)))
         return vocabulary.encode(values, name)
+
+    def unseen(self, codes: NDArray[np.int32]) -> dict[str, NDArray[np.int64]]:
+        """Return the value numbers of each categorical and bag field that none of `codes` has."""
+        if self.features is None:
+            return {}
+        missing = {}
+        for name, field in self.features.take(np.unique(codes)).fields.items():
+            if not isinstance(field, Dense):
+                absent = np.ones(field.size, np.bool_)
+                absent[field.ids[field.ids >= 0]] = False
+                missing[name] = np.flatnonzero(absent)
+        return missing
 
     def state(self, with_rows: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays and JSON for `from_state`; without rows: the mapping of values alone."""

@@ -54,8 +54,10 @@ def read_columns(frame: Any, name: str) -> dict[str, Column]:
             f"{name}: expected a pandas, polars or pyarrow table or a dict of arrays, "
             f"got {type(frame).__name__}"
         ) from None
+    except nw.exceptions.NarwhalsError as error:
+        raise InvalidValueError(f"{name}: {error}") from error
     eager = known.collect() if isinstance(known, nw.LazyFrame) else known
-    return {key: _series(eager[key], f"{name}[{key!r}]") for key in eager.columns}
+    return {key: _series(eager.get_column(key), f"{name}[{key!r}]") for key in eager.columns}
 
 
 def require(columns: Mapping[str, Column], key: str, name: str) -> Column:
@@ -179,12 +181,15 @@ def _dense(column: Column, name: str) -> Dense:
 
 
 def _column(values: Any, name: str) -> Column:
+    if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
+        return Column(values.data, np.ma.getmaskarray(values))
     array = values if isinstance(values, np.ndarray) else None
     if array is None and hasattr(values, "__array__"):
         array = np.asarray(values)
     if array is None:
         array = as_values(values, name)
-        if set(map(type, array.tolist())) <= {float, type(None), int} and array.dtype == object:
+        kinds = set(map(type, array.tolist()))
+        if not kinds or (float in kinds and kinds <= {float, int, type(None)}):
             array = array.astype(np.float64)
     if array.ndim == 0 or array.ndim > 2:
         raise InvalidValueError(f"{name}: expected one or two dimensions, got shape {array.shape}")
@@ -200,6 +205,13 @@ def _column(values: Any, name: str) -> Column:
 
 
 def _series(series: "nw.Series[Any]", name: str) -> Column:
+    try:
+        return _read_series(series)
+    except Exception as error:  # Of the frame's library, such as for integers of 128 bits.
+        raise InvalidTypeError(f"{name}: cannot read {series.dtype}; {error}") from error
+
+
+def _read_series(series: "nw.Series[Any]") -> Column:
     import narwhals as nw
 
     null = series.is_null().to_numpy().astype(np.bool_, copy=False)

@@ -154,6 +154,8 @@ class MetaLearner(Parametrised):
         native.initialize(tasks.native)
         self._learner = native
         self._data, self._items, self._users = data, tasks.items, tasks.users
+        if data is not None:
+            self._forget_unseen(data)
         self.history_: History = []
         return self
 
@@ -218,6 +220,14 @@ class MetaLearner(Parametrised):
         if "_learner" not in self.__dict__:
             self.initialize(tasks)
         return self._native.step(native)
+
+    def _forget_unseen(self, data: Dataset) -> None:
+        """Set the rows of values that no rating has to zero: they get no gradient, are unknown."""
+        parameters = self._native.parameters()
+        for fields in data.unseen_values().values():
+            for name, values in fields.items():
+                if f"embedding.{name}" in parameters:
+                    parameters[f"embedding.{name}"][values] = 0
 
     # Predicting
 

@@ -48,9 +48,10 @@ class MeLU(Preset):
     Parameters
     ----------
     embedding_dim, hidden
-        Of the network, as published: 32 and (64, 64).
+        Of the network. Published: 32 and (64, 64); 16 does better on users and items held out of
+        training.
     inner_lr, inner_steps, order
-        Of the inner loop, as in `MAML`. The published step size 5e-6 adapts nothing.
+        Of the inner loop, as in `MAML`. Published: a step size of 5e-6, which adapts nothing.
     lr
         Of the outer Adam.
     **options
@@ -66,19 +67,19 @@ class MeLU(Preset):
     >>> import metarec as mr
     >>> splits = mr.split.cold_start(mr.datasets.synthetic(users=300, items=150, seed=0), seed=0)
     >>> model = mr.MeLU(epochs=3, seed=0).fit(splits.train, validation=splits.validation)
-    >>> bool(model.history_[-1]["loss"] < model.history_[0]["loss"])
-    True
+    >>> model.adapt(items=[3, 14], ratings=[5, 2], user={"age": 1}).recommend(k=3).items.shape
+    (3,)
     """
 
     def __init__(
         self,
         *,
-        embedding_dim: int = 32,
+        embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
-        inner_lr: float = 0.01,
+        inner_lr: float = 0.03,
         inner_steps: int = 5,
         order: int = 2,
-        lr: float = 1e-3,
+        lr: float = 5e-4,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -128,12 +129,12 @@ class FineTune(Preset):
     def __init__(
         self,
         *,
-        embedding_dim: int = 32,
+        embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
-        inner_lr: float = 0.01,
+        inner_lr: float = 0.02,
         inner_steps: int = 5,
         adapts: str = "decision",
-        lr: float = 1e-3,
+        lr: float = 5e-4,
         **options: Any,
     ) -> None:
         super().__init__(**options)

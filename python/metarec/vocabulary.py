@@ -34,6 +34,8 @@ def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
             return np.asarray(listed, np.int64)
         except OverflowError:
             pass
+    if isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1:
+        return values
     return np.fromiter(listed, object, len(listed))
 
 

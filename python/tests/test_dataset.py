@@ -102,6 +102,25 @@ def test_tasks_are_each_users_rows_in_order(pairs, low):
     assert tasks.support_rows == 0
 
 
+def test_unseen_values_are_those_of_no_rated_item_or_user():
+    items = {
+        "item": [1, 2, 3],
+        "a": ["x", "y", None],
+        "b": ["p|q", "q|r", "s"],
+        "c": [0.0, 1.0, 2.0],
+    }
+    users = {"user": [1, 2], "age": [18, 25]}
+    data = Dataset.from_frames(
+        {"user": [1, 1, 2], "item": [1, 3, 2], "rating": [1, 2, 3]}, users, items
+    )
+    found = data.view(data.user == data.user_codes([1])[0]).unseen_values()
+    assert {name: ids.tolist() for name, ids in found["items"].items()} == {"a": [1], "b": [2]}
+    assert {name: ids.tolist() for name, ids in found["users"].items()} == {"age": [1]}
+    assert all(not len(ids) for part in data.unseen_values().values() for ids in part.values())
+    everything = data.view(np.array([])).unseen_values()
+    assert everything["items"]["b"].tolist() == [0, 1, 2, 3]
+
+
 def test_refusals_name_the_argument():
     with pytest.raises(InvalidValueError, match=r"ratings\['user'\].*missing"):
         Dataset.from_arrays([1, None], [1, 2], [1, 2])

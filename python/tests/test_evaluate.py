@@ -296,3 +296,8 @@ def test_report_names_what_it_has(report):
         report.interval("Oracle", "cold", "mae")
     with pytest.raises(InvalidValueError, match=r"b: got 'nobody'.*Oracle"):
         report.compare("Oracle", "nobody")
+
+
+def test_floors_alone(splits):
+    report = evaluate([], splits, draws=1, support_sizes=(), metrics=["mae"], resamples=10)
+    assert report.models == [] and "bias" in repr(report) and "paired" not in repr(report)

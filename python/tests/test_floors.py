@@ -1,11 +1,14 @@
 """Floors by hand and against loops."""
 
+import os
+
 import numpy as np
 import pytest
 
+from metarec import datasets, split
 from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError, NotFittedError
-from metarec.evaluation import Bias, GlobalMean, UserMean, UserMedian
+from metarec.evaluation import Bias, GlobalMean, UserMean, UserMedian, evaluate
 
 TRAIN = Dataset.from_arrays(
     [0, 0, 1, 1, 2, 2], ["a", "b", "a", "c", "b", "c"], [5, 3, 4, 2, 4, 1]
@@ -103,3 +106,24 @@ def test_edges(floor):
 def test_bias_refuses_negative_shrinkage():
     with pytest.raises(InvalidValueError, match="item_shrinkage"):
         Bias(item_shrinkage=-1)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("METAREC_DATA" not in os.environ, reason="METAREC_DATA is not set")
+def test_floors_of_the_protocol_on_movielens_1m():
+    """An independent implementation on its own draws had these; a draw moves them by up to .005."""
+    splits = split.melu(datasets.movielens_1m(), seed=0)
+    report = evaluate([], splits, support_sizes=(), metrics=["mae", "rmse", "ndcg@3"], resamples=2)
+    for floor, scenario, *expected in (
+        ("global_mean", "new_user", 0.922, 1.088),
+        ("user_mean", "new_user", 0.814, 1.028),
+        ("user_median", "new_user", 0.778),
+        ("bias", "new_user", 0.733, 0.932, 0.757),
+        ("bias", "new_item", 0.891, 1.106, 0.565),
+        ("bias", "new_both", 0.886, 1.103, 0.569),
+    ):
+        for metric, value in zip(("mae", "rmse", "ndcg@3"), expected, strict=False):
+            measured = report.interval(floor, scenario, metric).value
+            assert measured == pytest.approx(value, abs=0.007), (floor, scenario, metric)
+    rounded = report.interval("bias", "new_user", "mae", decision="rounded").value
+    assert rounded == pytest.approx(0.698, abs=0.005)

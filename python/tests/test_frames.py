@@ -170,6 +170,50 @@ def test_categories_lists_of_integers_and_dates():
     assert Dataset.from_frames(RATINGS, items=cats).items["studio"].ids.tolist() == [0, -1, -1]
 
 
+def test_whole_floats_made_categorical_are_found_by_their_integers():
+    users = pd.DataFrame({"user": ["ann", "bob"], "age": [25, None]})
+    data = Dataset.from_frames(RATINGS, users, fields={"age": "categorical"})
+    assert data.users["age"].ids.tolist() == [0, -1, -1]
+    assert data.user_features({"age": 25})["age"].ids.tolist() == [0]
+
+
+def test_integers_with_none_in_a_list_stay_integers():
+    data = Dataset.from_frames(RATINGS, {"user": ["ann", "bob"], "age": [25, None]})
+    assert data.users["age"].kind == "categorical" and data.users["age"].ids.tolist() == [0, -1, -1]
+
+
+def test_what_a_frame_library_refuses_is_told_in_our_words():
+    twice = pd.DataFrame([[1, 1, 2, 3]], columns=["user", "user", "item", "rating"])
+    with pytest.raises(InvalidValueError, match="ratings: Expected unique column names"):
+        Dataset.from_frames(twice)
+    with pytest.raises(InvalidTypeError, match=r"items\['big'\]: cannot read Int128"):
+        Dataset.from_frames(RATINGS, items=pl.DataFrame({"item": [6, 7], "big": [2**70, 1]}))
+
+
+def test_columns_need_not_be_named_by_strings():
+    data = Dataset.from_frames(pd.DataFrame([[1, 2, 3]]), user=0, item=1, rating=2)
+    assert data.item_ids(data.item).tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("x", InvalidTypeError, r"user\['height'\]: expected 1 number\(s\), got 'x'"),
+        ([1.0, 2.0], InvalidValueError, r"user\['height'\]: expected 1 number\(s\)"),
+        (np.inf, InvalidValueError, "height.*finite number, got inf"),
+    ],
+)
+def test_a_wrong_number_of_a_new_user_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        Dataset.from_frames(RATINGS, USERS).user_features({"height": value})
+
+
+def test_masked_arrays_are_missing_where_masked():
+    items = {"item": [6, 858, 7], "studio": np.ma.array([3, 4, 3], mask=[False, True, False])}
+    data = Dataset.from_frames(RATINGS, items=items)
+    assert data.items["studio"].ids.tolist() == [0, -1, 0]
+
+
 def test_vectors_of_fixed_width():
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     items = pl.DataFrame({"item": [6, 858, 7], "plot": vectors})

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
 from metarec.evaluation.metrics import (
@@ -181,3 +183,19 @@ def test_predictions_are_checked():
         checked_predictions([1.0, np.nan], 2, "Model")
     with pytest.raises(InvalidTypeError, match="Model"):
         checked_predictions(["a", "b"], 2, "Model")
+
+
+rows = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=12)
+ranked = [Metric.named(name) for name in DEFAULT_METRICS if "@" in name or name in ("auc", "mrr")]
+
+
+@given(rows, st.randoms())
+def test_rankings_depend_on_the_order_of_scores_alone(rows, random):
+    predictions, targets = np.array(rows, float).T
+    offsets = np.array([0, len(rows)])
+    before = score(predictions, targets, offsets, ranked, STARS, 4.0)[0]
+    shuffled = random.sample(range(len(rows)), len(rows))
+    stretched = 1 + predictions**2 / 10
+    after = score(stretched[shuffled], targets[shuffled], offsets, ranked, STARS, 4.0)[0]
+    np.testing.assert_allclose(before, after, rtol=1e-12)
+    assert (before >= 0).all() and (before <= 1 + 1e-12).all()

@@ -150,3 +150,16 @@ def test_real_movielens_latest_small():
     data = movielens_latest_small()
     assert (len(data), data.user_count, data.item_count) == (100_836, 610, 9742)
     assert data.scale == (0.5, 5) and data.items["genre"].size == 19
+
+
+def test_without_a_folder_it_is_fetched_from_the_publisher(monkeypatch, ml_1m):
+    asked = []
+
+    def fetch(url, name):
+        asked.append((url, name))
+        return ml_1m
+
+    monkeypatch.delenv("METAREC_DATA", raising=False)
+    monkeypatch.setattr("metarec.datasets.download.fetch_archive", fetch)
+    assert len(movielens_1m()) == 3
+    assert asked == [("https://files.grouplens.org/datasets/movielens/ml-1m.zip", "ml-1m")]

@@ -71,10 +71,39 @@ MR_INLINE void mr_store_d8(mr_d8 x, double *p, int64_t count) {
 #endif
 }
 
-MR_INLINE void mr_prefetch(const void *p) { __builtin_prefetch(p); }
+/* Reads the first `count` elements, fewer than all, and nothing behind them; the other lanes are 0. */
+MR_INLINE mr_f16 mr_load_f16(const float *p, int64_t count) {
+#if defined(__AVX512F__)
+    return __builtin_ia32_loadups512_mask((const void *)p, (mr_f16)0.0f, (unsigned short)((1u << count) - 1));
+#else
+    float x[16] = {0};
+    int64_t i = 0;
+    if (count & 8) { __builtin_memcpy(x, p, 32); i = 8; }
+    if (count & 4) { __builtin_memcpy(x + i, p + i, 16); i += 4; }
+    if (count & 2) { __builtin_memcpy(x + i, p + i, 8); i += 2; }
+    if (count & 1) x[i] = p[i];
+    mr_f16 result;
+    __builtin_memcpy(&result, x, 64);
+    return result;
+#endif
+}
+MR_INLINE mr_d8 mr_load_d8(const double *p, int64_t count) {
+#if defined(__AVX512F__)
+    return __builtin_ia32_loadupd512_mask((const void *)p, (mr_d8)0.0, (unsigned char)((1u << count) - 1));
+#else
+    double x[8] = {0};
+    int64_t i = 0;
+    if (count & 4) { __builtin_memcpy(x, p, 32); i = 4; }
+    if (count & 2) { __builtin_memcpy(x + i, p + i, 16); i += 2; }
+    if (count & 1) x[i] = p[i];
+    mr_d8 result;
+    __builtin_memcpy(&result, x, 64);
+    return result;
+#endif
+}
 
 /* Memory of this thread for the steps of a chain, 64-byte aligned. Valid until the thread's next chain. */
-#define MR_SCRATCH_BYTES 20480
+#define MR_SCRATCH_BYTES 25600
 void *mr_scratch(void);
 
 #pragma clang assume_nonnull end

@@ -18,7 +18,8 @@ extension Executor {
             case .gemm:
                 var product = mr_gemm(
                     m: rows, n: columns, k: size(i.inner), a: a, a_row: i.transposesA ? 1 : aRow,
-                    a_column: i.transposesA ? aRow : 1, b: i.b.map { UnsafeRawPointer(worker.address($0)) } ?? UnsafeRawPointer(out),
+                    a_column: i.transposesA ? aRow : 1,
+                    b: i.b.map { UnsafeRawPointer(worker.address($0)) } ?? UnsafeRawPointer(out),
                     b_row: i.b.map { size($0.stride) } ?? 0, c: out, c_row: outRow,
                     d: i.d.map { UnsafeRawPointer(worker.address($0)) }, d_row: i.d.map { size($0.stride) } ?? 0,
                     mask: i.mask.map { UnsafeRawPointer(worker.address($0)) },

@@ -43,9 +43,11 @@ public final class Executor {
     private let precision: Precision
     private let interface: Interface
     private let instructions: UnsafeMutableBufferPointer<Instruction>
+    private let prologue: UnsafeMutableBufferPointer<Instruction>
     let chains: [PreparedChain]
     let kernels: mr_kernels
     private var workers: [Worker] = []
+    private let layout: TaskLayout
     private let shared: Worker
     private let sharedMemory: Buffer
     private var partialSums = Buffer(byteCount: 0)
@@ -55,24 +57,28 @@ public final class Executor {
         self.plan = plan
         self.precision = precision
         self.interface = interface
-        instructions = .allocate(capacity: plan.instructions.count)
-        _ = instructions.initialize(from: plan.instructions)
+        instructions = .copy(plan.instructions)
+        prologue = .copy(plan.prologue)
         chains = plan.chains.map(PreparedChain.init)
         kernels = precision.kernels.pointee
-        shared = Worker(plan, precision, shape: interface)
+        layout = TaskLayout(plan, precision)
+        shared = Worker(plan, layout, precision, interface)
         shared.resolve()
         var total = 0
         var offsets: [(slot: Int, offset: Int)] = []
         for (index, slot) in plan.slots.enumerated() where slot.owner == .shared {
             offsets.append((index, total))
             let count = (slot.rows.fixedValue ?? 0) * (slot.columns.fixedValue ?? 0)
-            total += (count * precision.elementSize + Buffer.padding + 63) & ~63
+            total += Buffer.padded(count * precision.elementSize)
         }
         sharedMemory = Buffer(byteCount: total)
         for (slot, offset) in offsets { shared.bases[slot] = sharedMemory.pointer + offset }
     }
 
-    deinit { instructions.deallocate() }
+    deinit {
+        instructions.deallocate()
+        prologue.deallocate()
+    }
 
     /// How often any worker's arena has grown since the beginning.
     public var growthCount: Int { workers.reduce(0) { $0 + $1.growthCount } }
@@ -85,7 +91,7 @@ public final class Executor {
     ///   - load: sets sizes, inputs and indices of a task. Called on any thread, once per task; the first argument is the
     ///     task, the second the thread's number.
     ///   - store: reads a task's outputs.
-    /// - Throws: what `load` threw for the earliest task that failed, or interrupted. Targets of sums are then unchanged.
+    /// - Throws: what `load` throws for the earliest task that fails, or interrupted. Targets of sums are then unchanged.
     public func run(
         count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
         load: (Int, Int, Worker) throws -> Void,
@@ -94,31 +100,39 @@ public final class Executor {
         guard count > 0 else { return }
         let runs = min(count, Executor.maximumRuns)
         let threads = max(1, min(threads, runs))
-        while workers.count < threads { workers.append(Worker(plan, precision, shape: interface)) }
+        while workers.count < threads { workers.append(Worker(plan, layout, precision, interface)) }
         runPrologue(parameters, workers[..<threads])
 
-        let layout = sumLayout(sums)
-        if partialSums.byteCount < layout.stride * runs { partialSums = Buffer(byteCount: layout.stride * runs) }
+        var stride = 0
+        let parts = sums.map { sum in
+            let output = plan.outputs[sum.output]
+            let count = fixed(output.rows) * fixed(output.columns)
+            defer { stride += Buffer.padded(count * precision.elementSize) }
+            return PartialSum(output: sum.output, count: count, offset: stride)
+        }
+        // Runs on different threads do not share a cache line, nor the line fetched beside it.
+        stride = (stride + 127) & ~127
+        if partialSums.byteCount < stride * runs { partialSums = Buffer(byteCount: stride * runs) }
 
         try parallel(count: runs, threads: threads, poll: poll) { run, thread, tick in
             let worker = workers[thread]
-            let partial = partialSums.pointer + run * layout.stride
-            partial.initializeMemory(as: UInt8.self, repeating: 0, count: layout.stride)
+            let partial = partialSums.pointer + run * stride
+            partial.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
             for task in run * count / runs..<(run + 1) * count / runs {
                 try tick(Double(task) / Double(count))
                 try load(task, thread, worker)
                 worker.resolve()
                 execute(instructions, worker)
-                for (sum, offset) in zip(sums, layout.offsets) { add(worker.output(sum.output), to: partial + offset) }
+                for index in parts.indices {
+                    add(worker.output(parts[index].output), to: partial + parts[index].offset)
+                }
                 store(task, worker)
             }
         }
-        for (sum, offset) in zip(sums, layout.offsets) {
-            let view = workers[0].output(sum.output)
+        for (sum, part) in zip(sums, parts) {
             for run in 0..<runs {
                 kernels.axpy(
-                    Int64(view.rows * view.columns), sum.scale, partialSums.pointer + run * layout.stride + offset,
-                    sum.target)
+                    Int64(part.count), sum.scale, partialSums.pointer + run * stride + part.offset, sum.target)
             }
         }
     }
@@ -130,8 +144,7 @@ public final class Executor {
             guard case .parameter(let number) = slot.owner else { continue }
             shared.bases[index] = UnsafeMutableRawPointer(mutating: parameters[number])
         }
-        var prologue = plan.prologue
-        prologue.withUnsafeMutableBufferPointer { execute($0, shared) }
+        execute(prologue, shared)
         for (index, slot) in plan.slots.enumerated() {
             switch slot.owner {
             case .parameter, .shared: for worker in workers { worker.bases[index] = shared.bases[index] }
@@ -142,16 +155,11 @@ public final class Executor {
 
     // MARK: Sums
 
-    private func sumLayout(_ sums: [TaskSum]) -> (stride: Int, offsets: [Int]) {
-        var offsets: [Int] = []
-        var total = 0
-        for sum in sums {
-            let output = plan.outputs[sum.output]
-            let count = fixed(output.rows) * fixed(output.columns)
-            offsets.append(total)
-            total += (count * precision.elementSize + Buffer.padding + 63) & ~63
-        }
-        return ((total + 127) & ~127, offsets)
+    /// A sum of one output over a run: its size and its place among the run's sums.
+    private struct PartialSum {
+        var output: Int
+        var count: Int
+        var offset: Int
     }
 
     private func fixed(_ dimension: Int32) -> Int { plan.dimensions[Int(dimension)].fixedValue ?? 0 }

@@ -2,12 +2,12 @@ import CMetarec
 
 /// A chain with its steps laid out as the kernel reads them.
 final class PreparedChain {
-    let inputs: [Chain.Input]
+    let inputs: UnsafeMutableBufferPointer<Chain.Input>
     let steps: UnsafeMutablePointer<mr_chain_step>
     let stepCount: Int32
 
     init(_ chain: Chain) {
-        inputs = chain.inputs
+        inputs = .copy(chain.inputs)
         stepCount = Int32(chain.steps.count)
         steps = .allocate(capacity: max(1, chain.steps.count))
         for (index, step) in chain.steps.enumerated() {
@@ -19,5 +19,8 @@ final class PreparedChain {
         }
     }
 
-    deinit { steps.deallocate() }
+    deinit {
+        inputs.deallocate()
+        steps.deallocate()
+    }
 }

@@ -17,28 +17,29 @@ public struct MatrixView {
 ///
 /// Nothing here is allocated per task: the arena grows when a larger task than ever comes, and stays.
 public final class Worker {
-    private let plan: Plan
+    private let layout: TaskLayout
+    private let outputs: UnsafeMutableBufferPointer<Plan.Output>
     private let precision: Precision
-    private let slotOfInput: [Int]
+    private let slotOfInput: UnsafeMutableBufferPointer<Int>
     let sizes: UnsafeMutablePointer<Int>
     let dimensions: UnsafeMutablePointer<Int>
     let coefficients: UnsafeMutablePointer<Double>
     let bases: UnsafeMutablePointer<UnsafeMutableRawPointer>
     let indices: UnsafeMutablePointer<mr_bag>
     let chainInputs: UnsafeMutablePointer<mr_chain_input>
-    private let indexCount: Int
     private var arena: Buffer
     /// How often the arena had to grow: constant once the largest task has been seen.
     public private(set) var growthCount = 0
 
-    init(_ plan: Plan, _ precision: Precision, shape: Executor.Interface) {
-        self.plan = plan
+    init(_ plan: Plan, _ layout: TaskLayout, _ precision: Precision, _ shape: Executor.Interface) {
+        self.layout = layout
         self.precision = precision
         var slotOfInput = [Int](repeating: -1, count: shape.inputCount)
         for (slot, declared) in plan.slots.enumerated() {
             if case .input(let number) = declared.owner { slotOfInput[number] = slot }
         }
-        self.slotOfInput = slotOfInput
+        self.slotOfInput = .copy(slotOfInput)
+        outputs = .copy(plan.outputs)
         arena = Buffer(byteCount: 0)
         sizes = .allocate(capacity: max(plan.symbolCount, shape.symbolCount) + 1)
         sizes.initialize(repeating: 0, count: max(plan.symbolCount, shape.symbolCount) + 1)
@@ -48,11 +49,10 @@ public final class Worker {
         coefficients.initialize(repeating: 0, count: plan.coefficients.count + 1)
         bases = .allocate(capacity: plan.slots.count + 1)
         bases.initialize(repeating: arena.pointer, count: plan.slots.count + 1)
-        indexCount = shape.indexCount
-        indices = .allocate(capacity: indexCount + 1)
+        indices = .allocate(capacity: shape.indexCount + 1)
         indices.initialize(
             repeating: mr_bag(rows: 0, columns: 0, ids: Worker.noIds, offsets: nil, weights: nil),
-            count: indexCount + 1)
+            count: shape.indexCount + 1)
         chainInputs = .allocate(capacity: Int(MR_CHAIN_INPUTS))
     }
 
@@ -63,6 +63,8 @@ public final class Worker {
         bases.deallocate()
         indices.deallocate()
         chainInputs.deallocate()
+        slotOfInput.deallocate()
+        outputs.deallocate()
     }
 
     private nonisolated(unsafe) static let noIds: UnsafePointer<Int32> = {
@@ -94,7 +96,7 @@ public final class Worker {
 
     /// Output `number` of the task that has just run; valid until the next one.
     public func output(_ number: Int) -> MatrixView {
-        let output = plan.outputs[number]
+        let output = outputs[number]
         return MatrixView(
             pointer: address(output.operand), rows: dimensions[Int(output.rows)],
             columns: dimensions[Int(output.columns)], stride: dimensions[Int(output.operand.stride)])
@@ -122,36 +124,13 @@ public final class Worker {
 
     /// Turns sizes into dimensions, coefficients and addresses.
     func resolve() {
-        for (index, dimension) in plan.dimensions.enumerated() {
-            switch dimension {
-            case .fixed(let value): dimensions[index] = value
-            case .symbol(let symbol): dimensions[index] = sizes[symbol.id]
-            }
-        }
-        for (index, coefficient) in plan.coefficients.enumerated() {
-            coefficients[index] = coefficient.evaluate(sizes: sizes)
-        }
-        var total = 0
-        for slot in plan.slots where slot.owner == .arena { total += byteCount(slot) }
-        if total > arena.byteCount {
-            arena = Buffer(byteCount: total + total / 4)
+        layout.resolve(dimensions: dimensions, sizes: sizes)
+        layout.resolve(coefficients: coefficients, sizes: sizes)
+        let byteCount = layout.arenaByteCount(sizes: sizes)
+        if byteCount > arena.byteCount {
+            arena = Buffer(byteCount: byteCount + byteCount / 4)
             growthCount += 1
         }
-        var next = arena.pointer
-        for (index, slot) in plan.slots.enumerated() where slot.owner == .arena {
-            bases[index] = next
-            next += byteCount(slot)
-        }
-    }
-
-    /// Bytes of a slot: a multiple of 64, with room for the kernels' reads past the end.
-    private func byteCount(_ slot: Plan.Slot) -> Int {
-        func size(_ dimension: Dimension) -> Int {
-            switch dimension {
-            case .fixed(let value): value
-            case .symbol(let symbol): sizes[symbol.id]
-            }
-        }
-        return (size(slot.rows) * size(slot.columns) * precision.elementSize + Buffer.padding + 63) & ~63
+        layout.place(bases, in: arena.pointer, sizes: sizes)
     }
 }

@@ -98,7 +98,8 @@ extension Value {
     func summed(to shape: Shape) -> Value {
         if shape == self.shape { return self }
         if shape == .scalar { return sum }
-        return shape.rows == 1 && self.shape.rows != 1
-            ? sumOverRows.summed(to: shape) : sumOverColumns.summed(to: shape)
+        if shape.rows == 1, self.shape.rows != 1 { return sumOverRows.summed(to: shape) }
+        if shape.columns == 1, self.shape.columns != 1 { return sumOverColumns.summed(to: shape) }
+        return self  // after a misfit, which compiling reports
     }
 }

@@ -15,6 +15,8 @@ public final class Lowering {
     let fusion: Fusion
     private var needed: Set<Int> = []
     private var locations: [Int: Location] = [:]
+    /// Parts of a concatenation or a stack that are computed where they belong, by the whole.
+    private var placedParts: [Int: Location] = [:]
 
     private var dimensions = Table<Dimension>()
     private var coefficients = Table<Coefficient>()
@@ -56,15 +58,15 @@ public final class Lowering {
         place()
         var order: [Int] = []
         for id in graph.nodes.indices where needed.contains(id) && fusion.root[id] == id { order.append(id) }
-        for (position, id) in order.enumerated() where locations[id]?.base == id {
+        for (position, id) in order.enumerated() where isEmitted(id) {
             for read in fusion.reads(id) { lastUse[base(of: read)] = position }
         }
         for output in outputs { lastUse[base(of: output.id)] = .max }
 
-        for (place, id) in order.enumerated() where locations[id]?.base == id {
+        for (place, id) in order.enumerated() where isEmitted(id) {
             position = place
             graph.nodes[fusion.head[id] ?? id].operation.lower(id, in: self)
-            for base in Set(fusion.reads(id).map({ base(of: $0) }) + [id]) where lastUse[base, default: -1] <= position {
+            for base in (fusion.reads(id) + [id]).map({ base(of: $0) }) where lastUse[base, default: -1] <= position {
                 if let slot = slotOfBase[base], slots[Int(slot)].owner == .arena, !freeSlots.contains(slot) {
                     freeSlots.append(slot)
                 }
@@ -87,9 +89,40 @@ public final class Lowering {
         for id in graph.nodes.indices.reversed() where demanded[id] {
             for read in fusion.reads(id) { demanded[read] = true }
         }
+        for id in graph.nodes.indices where demanded[id] { placeParts(of: id, where: demanded) }
         for id in graph.nodes.indices where demanded[id] {
             needed.insert(id)
-            locations[id] = view(id) ?? Location(base: id, stride: graph.nodes[id].shape.columns)
+            locations[id] =
+                placedParts[id] ?? view(id) ?? Location(base: id, stride: graph.nodes[id].shape.columns)
+        }
+    }
+
+    /// Lets the parts of a concatenation or stack be computed in place, each in one whole only.
+    private func placeParts(of whole: Int, where demanded: [Bool]) {
+        let node = graph.nodes[whole]
+        guard node.operation is Concatenate || node.operation is Stack else { return }
+        var (row, column) = (0, 0)
+        for part in node.operands {
+            let shape = graph.nodes[part].shape
+            let offset = row * (node.shape.columns.fixedValue ?? 0) + column
+            if node.operation is Stack {
+                row += shape.rows.fixedValue ?? 0
+            } else {
+                column += shape.columns.fixedValue ?? 0
+            }
+            guard demanded[part], placedParts[part] == nil, isComputed(part), isShared[part] == isShared[whole]
+            else { continue }
+            placedParts[part] = Location(base: whole, offset: offset, stride: node.shape.columns)
+        }
+    }
+
+    /// Whether a node has memory of its own to write: neither a leaf nor possibly a view.
+    private func isComputed(_ id: Int) -> Bool {
+        switch graph.nodes[id].operation {
+        case is Parameter, is Input, is Transpose, is Reshape, is Slice, is RowSlice, is Broadcast, is Stack,
+            is Concatenate:
+            false
+        default: true
         }
     }
 
@@ -107,12 +140,23 @@ public final class Lowering {
         case let slice as Slice:
             let offset = location.offset + slice.columns.lowerBound
             return Location(base: location.base, offset: offset, stride: location.stride)
+        case let slice as RowSlice:
+            guard let stride = location.stride.fixedValue else { return nil }
+            let offset = location.offset + slice.rows.lowerBound * stride
+            return Location(base: location.base, offset: offset, stride: location.stride)
         case is Broadcast where shape.columns == node.shape.columns:
             return Location(base: location.base, offset: location.offset, stride: 0)
         default:
             return nil
         }
     }
+
+    /// Whether a part was computed at this very place; the same part may come again elsewhere in the whole.
+    private func isInPlace(_ part: Int, of whole: Int, at offset: Int32) -> Bool {
+        placedParts[part].map { $0.base == whole && $0.offset == Int(offset) } ?? false
+    }
+
+    private func isEmitted(_ id: Int) -> Bool { locations[id]?.base == id || placedParts[id] != nil }
 
     private func base(of id: Int) -> Int { locations[id]?.base ?? id }
 
@@ -197,12 +241,27 @@ public final class Lowering {
         let out = result(node)
         var column: Int32 = 0
         for part in operands(node) {
+            defer { column += Int32(graph.nodes[part].shape.columns.fixedValue ?? 0) }
             var target = out
             target.offset += column
+            if isInPlace(part, of: node, at: target.offset) { continue }
             var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
             setSize(&instruction, graph.nodes[part].shape)
             add(instruction, for: node)
-            column += Int32(graph.nodes[part].shape.columns.fixedValue ?? 0)
+        }
+    }
+
+    func emitStack(_ node: Int) {
+        let out = result(node)
+        var row = 0
+        for part in operands(node) {
+            defer { row += graph.nodes[part].shape.rows.fixedValue ?? 0 }
+            var target = out
+            target.offset += Int32(row * (graph.nodes[part].shape.columns.fixedValue ?? 0))
+            if isInPlace(part, of: node, at: target.offset) { continue }
+            var instruction = Instruction(kernel: .copy, out: target, a: operand(part))
+            setSize(&instruction, graph.nodes[part].shape)
+            add(instruction, for: node)
         }
     }
 
@@ -267,6 +326,11 @@ public final class Lowering {
     }
 
     private func result(_ node: Int, over reusable: Int? = nil) -> Operand {
+        if let place = placedParts[node] {
+            if slotOfBase[place.base] == nil { _ = result(place.base) }
+            return operand(node)
+        }
+        if slotOfBase[node] != nil { return operand(node) }
         let shape = graph.nodes[node].shape
         if let reusable, let slot = slotOfBase[reusable] {
             slotOfBase[node] = slot

@@ -60,10 +60,13 @@ public struct Plan: Sendable {
 
     /// Compiles the graph that computes `outputs`.
     ///
-    /// - Throws: the first misfit of shapes met while the graph was traced.
+    /// - Throws: the first misfit of shapes met while the graph was traced, or outputs of different graphs.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
     public init(_ outputs: [Value]) throws(MetarecError) {
-        if let error = outputs.first?.graph.error { throw error }
+        if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
+        guard outputs.allSatisfy({ $0.graph === outputs[0].graph }) else {
+            throw MetarecError.value("outputs: they belong to different graphs")
+        }
         self = Lowering(packTransposes(simplify(outputs))).plan()
     }
 

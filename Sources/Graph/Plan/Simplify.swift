@@ -3,24 +3,35 @@
 ///
 /// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
 func simplify(_ outputs: [Value]) -> [Value] {
+    var outputs = fixedPoint(outputs)
+    outputs = fixedPoint(narrowProducts(outputs))
+    return rebuild(outputs, in: Graph())
+}
+
+/// Each pass can enable the next; a handful reaches the fixed point.
+private func fixedPoint(_ outputs: [Value]) -> [Value] {
     var outputs = outputs
     var count = Int.max
-    // Each pass can enable the next; a handful reaches the fixed point.
     for _ in 0..<8 {
         outputs = rebuild(outputs, in: Graph(simplifying: true))
         let reached = reachable(from: outputs).count
         if reached == count { break }
         count = reached
     }
-    return rebuild(outputs, in: Graph())
+    return outputs
 }
 
-private func rebuild(_ outputs: [Value], in target: Graph) -> [Value] {
+/// Copies what `outputs` need to another graph. `replace` may give another value for a node, of its copied operands.
+func rebuild(
+    _ outputs: [Value], in target: Graph,
+    replace: (_ node: Graph.Node, _ id: Int, _ operands: [Value]) -> Value? = { _, _, _ in nil }
+) -> [Value] {
     guard let source = outputs.first?.graph else { return [] }
     var copies: [Int: Value] = [:]
     for id in reachable(from: outputs) {
         let node = source.nodes[id]
-        copies[id] = target.append(node.operation, node.operands.compactMap { copies[$0] })
+        let operands = node.operands.compactMap { copies[$0] }
+        copies[id] = replace(node, id, operands) ?? target.append(node.operation, operands)
     }
     return outputs.compactMap { copies[$0.id] }
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metarec.arrays import as_count
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.evaluation.floors import FLOORS, Floor
-from metarec.evaluation.metrics import Metric, Scale, checked_predictions, resolve, score
+from metarec.evaluation.metrics import Floats, Metric, Scale, checked_predictions, resolve, score
 from metarec.evaluation.report import Report
 from metarec.evaluation.scores import Cell, Scores
 
@@ -126,13 +126,16 @@ def evaluate(
             if not len(ids):
                 continue
             task_sets = _task_sets(scenario, draws, size, ids, before)
+            denominators: Floats | None = None
             for name, candidate in {**models, **trivial}.items():
-                source = f"{name} on {scenario_name}"
-                for metric, result in _scores(
-                    candidate, source, task_sets, wanted, scale, relevant
-                ).items():
+                numerators, counted = _score(
+                    candidate, f"{name} on {scenario_name}", task_sets, wanted, scale, relevant
+                )
+                # They depend on the targets alone: one copy serves all models.
+                denominators = counted if denominators is None else denominators
+                for index, metric in enumerate(wanted):
                     cell = Cell(name, scenario_name, metric.name, metric.decision, size)
-                    scores[cell] = result
+                    scores[cell] = Scores(metric, numerators[index], denominators[index])
     if not scores:
         raise InvalidValueError("splits: no scenario has a task to score")
     return Report(
@@ -145,15 +148,15 @@ def evaluate(
     )
 
 
-def _scores(
+def _score(
     model: Model,
     source: str,
     task_sets: Sequence[TaskSet],
     metrics: Sequence[Metric],
     scale: Scale,
     relevant: float,
-) -> dict[Metric, Scores]:
-    """Score one model on the draws of one scenario, whose tasks are the same users in each."""
+) -> tuple[Floats, Floats]:
+    """Return ``[metrics, draws, tasks]`` of one model; every draw has the same users in order."""
     shape = (len(metrics), len(task_sets), len(task_sets[0]))
     numerators, denominators = np.empty(shape), np.empty(shape)
     for draw, tasks in enumerate(task_sets):
@@ -162,10 +165,7 @@ def _scores(
         numerators[:, draw], denominators[:, draw] = score(
             predictions, targets.astype(np.float64), offsets, metrics, scale, relevant
         )
-    return {
-        metric: Scores(metric, numerators[index], denominators[index])
-        for index, metric in enumerate(metrics)
-    }
+    return numerators, denominators
 
 
 def _task_sets(

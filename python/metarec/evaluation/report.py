@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
-
-from metarec.errors import InvalidValueError, MissingDependencyError
-from metarec.evaluation.metrics import Metric
-from metarec.evaluation.scores import Cell, Interval, Scores, intervals, percentiles, resample
+from metarec.errors import InvalidValueError
+from metarec.evaluation.comparison import Comparison, better, label
+from metarec.evaluation.frame import REAL, TEXT, WHOLE, to_frame
+from metarec.evaluation.scores import Cell, Interval, Scores, central, intervals, resample
 from metarec.evaluation.table import Table
 
 #: The columns of the table, where they were measured; the rest is in the frame.
@@ -26,77 +24,12 @@ _HEADLINE = (
     ("auc", "mean"),
     ("logloss", "mean"),
 )
-_TEXT, _WHOLE, _REAL = nw.String(), nw.Int64(), nw.Float64()
 _SCHEMA = {
-    **dict.fromkeys(("model", "scenario", "metric", "decision"), _TEXT),
-    **dict.fromkeys(("support_size", "draw"), _WHOLE),
-    **dict.fromkeys(("value", "low", "high"), _REAL),
-    "tasks": _WHOLE,
+    **dict.fromkeys(("model", "scenario", "metric", "decision"), TEXT),
+    **dict.fromkeys(("support_size", "draw"), WHOLE),
+    **dict.fromkeys(("value", "low", "high"), REAL),
+    "tasks": WHOLE,
 }
-
-
-def _frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backend: Any) -> Any:
-    columns = {name: [row[name] for row in rows] for name in schema}
-    if backend == "dict":
-        return columns
-    choices = ("pandas", "polars", "pyarrow")
-    if backend is None:
-        backend = next((name for name in choices if find_spec(name)), None)
-        if backend is None:
-            return columns
-    if backend not in choices:
-        raise InvalidValueError(f"backend: got {backend!r}, wanted 'dict' or one of {choices}")
-    if not find_spec(backend):
-        raise MissingDependencyError(
-            f"to_frame(backend={backend!r}) needs {backend}: pip install {backend}"
-        )
-    if backend == "pandas":
-        import pandas as pd
-
-        # Nullable integers: a null support size is not a NaN.
-        types = {_TEXT: "str", _WHOLE: "Int64", _REAL: "float64"}
-        return pd.DataFrame(columns).astype({name: types[kind] for name, kind in schema.items()})
-    return nw.from_dict(columns, schema=schema, backend=backend).to_native()
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Paired differences `a` − `b` of two models, over the same users and draws."""
-
-    a: str
-    b: str
-    rows: list[dict[str, Any]]
-
-    def to_frame(self, backend: str | None = None) -> Any:
-        """Return one row per difference.
-
-        Columns ``scenario, metric, decision, support_size, difference, low, high, tasks``. The
-        frame's kind is chosen as in `Report.to_frame`.
-        """
-        names = ("scenario", "metric", "decision", "support_size")
-        schema = {name: _SCHEMA[name] for name in names}
-        schema |= dict.fromkeys(("difference", "low", "high"), _REAL) | {"tasks": _WHOLE}
-        return _frame(self.rows, schema, backend)
-
-    def _table(self) -> Table:
-        rows = [
-            [
-                f"{row['scenario']}, {_label(row['metric'], row['decision'])}"
-                + ("" if row["support_size"] is None else f", {row['support_size']} ratings"),
-                f"{row['difference']:+z.3f}",
-                f"[{row['low']:+z.3f}, {row['high']:+z.3f}]",
-                row["better"],
-            ]
-            for row in self.rows
-        ]
-        title = f"{self.a} - {self.b}, paired over users, 95 % intervals"
-        return Table(title, ["", "difference", "interval", "better"], rows)
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 @dataclass(frozen=True)
@@ -122,9 +55,8 @@ class Report:
             groups.setdefault((cell.scenario, cell.support_size), []).append(cell)
         for cells in groups.values():
             scores = [self._scores[cell] for cell in cells]
-            drawn = resample(scores, self.resamples, self.seed)
-            for cell, score, values in zip(cells, scores, drawn, strict=True):
-                self._intervals[cell] = intervals(score, values)
+            measured = intervals(scores, self.resamples, self.seed)
+            self._intervals.update(zip(cells, measured, strict=True))
 
     @property
     def scenarios(self) -> list[str]:
@@ -172,6 +104,15 @@ class Report:
             f"{list(dict.fromkeys(cell.support_size for cell in self._scores))}"
         )
 
+    def support_sizes(self, scenario: str, metric: str) -> list[int]:
+        """Return the support sizes at which a metric was measured, ascending."""
+        sizes = {
+            cell.support_size
+            for cell in self._scores
+            if (cell.scenario, cell.metric) == (scenario, metric)
+        }
+        return sorted(size for size in sizes if size is not None)
+
     def _rows(self) -> list[dict[str, Any]]:
         rows = []
         for cell, measured in self._intervals.items():
@@ -196,7 +137,7 @@ class Report:
             tasks``. A null `support_size` is the whole support, a null `draw` the mean over the
             draws; `tasks` counts those not left out.
         """
-        return _frame(self._rows(), _SCHEMA, backend)
+        return to_frame(self._rows(), _SCHEMA, backend)
 
     def compare(
         self,
@@ -246,13 +187,13 @@ class Report:
         """Return the value of `cell` less that of another model, with its interval."""
         mine, theirs = self._scores[cell], self._scores[replace(cell, model=other)]
         x, y = resample([mine, theirs], self.resamples, self.seed)
-        low, high = percentiles(x.mean(0) - y.mean(0))
+        low, high = central((x - y).mean(axis=0)).tolist()
         return {
             "difference": mine.value - theirs.value,
             "low": low,
             "high": high,
             "tasks": self._intervals[cell][-1].tasks,
-            "better": _better(cell.model, other, low, high, mine.metric),
+            "better": better(cell.model, other, low, high, mine.metric),
         }
 
     def _tables(self) -> list[Table]:
@@ -282,7 +223,7 @@ class Report:
         number, tasks = scores.numerators.shape
         draws = "1 draw" if number == 1 else f"mean of {number} draws"
         title = f"{scenario}: {tasks} tasks, whole support, {draws}, 95 % intervals over users"
-        return Table(title, ["", *(_label(*column) for column in columns)], rows)
+        return Table(title, ["", *(label(*column) for column in columns)], rows)
 
     def _paired(self, scenario: str) -> list[Table]:
         if "bias" not in self.floors or not self.models:
@@ -290,20 +231,13 @@ class Report:
         columns = self._columns(scenario)
         rows = []
         for model in self.models:
-            shown = [
-                self._difference(Cell(model, scenario, *column, None), "bias") for column in columns
-            ]
-            rows.append(
-                [
-                    model,
-                    *(
-                        f"{r['difference']:+z.3f} [{r['low']:+z.3f}, {r['high']:+z.3f}]"
-                        for r in shown
-                    ),
-                ]
+            found = [self._difference(Cell(model, scenario, *c, None), "bias") for c in columns]
+            shown = (
+                f"{d['difference']:+z.3f} [{d['low']:+z.3f}, {d['high']:+z.3f}]" for d in found
             )
+            rows.append([model, *shown])
         title = f"{scenario}: paired difference from bias"
-        return [Table(title, ["", *(_label(*column) for column in columns)], rows)]
+        return [Table(title, ["", *(label(*column) for column in columns)], rows)]
 
     def _curve(self, scenario: str) -> list[Table]:
         cells = [c for c in self._scores if c.scenario == scenario and c.support_size is not None]
@@ -313,7 +247,7 @@ class Report:
             (column for column in _HEADLINE if column in {(c.metric, c.decision) for c in cells}),
             (cells[0].metric, cells[0].decision),
         )
-        sizes = list(dict.fromkeys(c.support_size for c in cells))
+        sizes = self.support_sizes(scenario, metric)
         rows = []
         for model in (*self.models, *self.floors):
             values = (
@@ -323,7 +257,7 @@ class Report:
             rows.append([model, *(f"{value:.3f}" for value in values)])
         tasks = self._scores[cells[0]].numerators.shape[1]
         title = (
-            f"{scenario}: {_label(metric, decision)} by support size, 0 = before adaptation "
+            f"{scenario}: {label(metric, decision)} by support size, 0 = before adaptation "
             f"({tasks} tasks with at least {self.curve_support} support ratings)"
         )
         return [Table(title, ["", *(str(size) for size in sizes)], rows)]
@@ -339,7 +273,7 @@ class Report:
         return "\n\n".join(table.markdown() for table in self._tables()) + "\n"
 
     def save(self, path: str | Path) -> None:
-        """Write the report to a file: the tables to `.md`, every row to `.json`.
+        """Write the report to a file: the tables to `.md`, every row to `.json` (NaN as null).
 
         Raises
         ------
@@ -350,20 +284,10 @@ class Report:
         if path.suffix == ".md":
             text = self.to_markdown()
         elif path.suffix == ".json":
-            text = json.dumps(self._rows(), indent=1) + "\n"
+            rows = [{k: None if v != v else v for k, v in row.items()} for row in self._rows()]
+            text = json.dumps(rows, indent=1) + "\n"
         else:
             raise InvalidValueError(
                 f"path: got {str(path)!r}, wanted a name ending in .md or .json"
             )
         path.write_text(text, encoding="utf-8")
-
-
-def _label(metric: str, decision: str) -> str:
-    return metric if decision == "mean" or metric == "accuracy" else f"{metric} ({decision})"
-
-
-def _better(a: str, b: str, low: float, high: float, metric: Metric) -> str:
-    """Return the model that the whole interval favours, or nothing."""
-    if not (low > 0 or high < 0):
-        return ""
-    return a if (high < 0) == metric.loss else b

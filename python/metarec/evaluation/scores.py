@@ -68,40 +68,46 @@ class Scores:
         return float(self.by_draw.mean())
 
 
-def resample(scores: Sequence[Scores], resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield ``[draws, resamples]`` for each of `scores`, which are of the same draws and users.
+def resample(scores: Sequence[Scores], resamples: int, seed: int) -> Floats:
+    """Return ``[scores, draws, resamples]`` of scores that are of the same draws and users.
 
     A user's draws stay together, and every score sees the same resamples of the users.
     """
+    draws = len(scores[0].numerators)
     values = _metarec.bootstrap(
         np.concatenate([score.numerators for score in scores]),
         np.concatenate([score.denominators for score in scores]),
-        np.concatenate(
-            [np.full(len(score.numerators), score.metric.square_root) for score in scores]
-        ),
+        np.repeat([score.metric.square_root for score in scores], draws),
         resamples,
         seed,
     )
-    start = 0
-    for score in scores:
-        yield values[start : start + len(score.numerators)]
-        start += len(score.numerators)
+    return values.reshape(len(scores), draws, resamples)
 
 
-def percentiles(values: Floats) -> tuple[float, float]:
-    """Return the ends of the central 95 %, of the resamples that have a value."""
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return float("nan"), float("nan")
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+def central(values: Floats) -> Floats:
+    """Return the ends of the central 95 % of the last axis, ``[..., 2]``, linear between values.
+
+    A resample without a value (NaN) does not count; without any the ends are NaN.
+    """
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    last = np.maximum(np.count_nonzero(~np.isnan(values), axis=-1) - 1, 0)[..., None]
+    place = last * np.array([0.025, 0.975])
+    below = np.floor(place).astype(np.int64)
+    low = np.take_along_axis(ordered, below, -1)
+    high = np.take_along_axis(ordered, np.minimum(below + 1, last), -1)
+    ends: Floats = low + (place - below) * (high - low)
+    return ends
 
 
-def intervals(scores: Scores, values: Floats) -> list[Interval]:
-    """Return one interval a draw, and that of the mean over the draws at the end."""
-    by_draw = [
-        Interval(float(value), *percentiles(draw), int(tasks))
-        for value, draw, tasks in zip(scores.by_draw, values, scores.tasks, strict=True)
-    ]
-    mean = Interval(scores.value, *percentiles(values.mean(0)), round(float(scores.tasks.mean())))
-    return [*by_draw, mean]
+def intervals(scores: Sequence[Scores], resamples: int, seed: int) -> Iterator[list[Interval]]:
+    """Yield for each score one interval a draw, and that of the mean over the draws at the end."""
+    values = resample(scores, resamples, seed)
+    for score, by_draw, whole in zip(
+        scores, central(values), central(values.mean(axis=1)), strict=True
+    ):
+        drawn = zip(score.by_draw.tolist(), by_draw.tolist(), score.tasks.tolist(), strict=True)
+        low, high = whole.tolist()
+        yield [
+            *(Interval(value, ends[0], ends[1], tasks) for value, ends, tasks in drawn),
+            Interval(score.value, low, high, round(score.tasks.mean())),
+        ]

@@ -1,0 +1,102 @@
+import CMetarec
+import Kernels
+import TestSupport
+import Testing
+
+@testable import Graph
+
+@Suite struct FusionTests {
+    private let graph = Graph()
+    private var x: Value { graph.input(0, Shape(.support, 4)) }
+    private var y: Value { graph.input(1, Shape(.support, 4)) }
+
+    /// The instructions of a plan whose results are those of the interpreter.
+    private func kernels(_ outputs: Value..., sourceLocation: SourceLocation = #_sourceLocation) throws -> [Kernel] {
+        var generator = TestGenerator(5)
+        let parameters = [(4, 3), (1, 3), (1, 1), (4, 4)].map { Matrix.random($0.0, $0.1, using: &generator) }
+        let inputs =
+            (0..<12).map { _ in Matrix.random(7, 4, using: &generator) } + [Matrix.random(7, 3, using: &generator)]
+        let task = TestTask(sizes: [.support: 7], inputs: inputs)
+        let program = try TestProgram(outputs, parameters: parameters, tasks: [task], .double)
+        for (a, b) in zip(try program.results()[0], interpret(outputs, parameters: parameters, task: task)) {
+            #expect(a.distance(to: b) < 1e-12 * (1 + b.magnitude), sourceLocation: sourceLocation)
+        }
+        return program.plan.instructions.map(\.kernel)
+    }
+
+    private var w: Value { graph.parameter(0, Shape(4, 3)) }
+    private var bias: Value { graph.parameter(1, Shape(1, 3)) }
+    private var z: Value { graph.input(12, Shape(.support, 3)) }
+
+    @Test func biasAndReluJoinTheProduct() throws {
+        #expect(try kernels((x.matmul(w) + bias).relu) == [.gemm])
+        #expect(try kernels((bias + 2 * x.matmul(w)).relu) == [.gemm])
+        #expect(try kernels(z - x.matmul(w)) == [.gemm])
+        #expect(try kernels((3 * x.matmul(w) + z).masked(by: z)) == [.gemm])
+        #expect(try kernels(x.matmul(w).scaled(by: .inverseSize(.support))) == [.gemm])
+        #expect(try kernels(5 * x.sumOverRows) == [.sum])
+        #expect(try kernels(x.square.mean) == [.chain, .sum])
+    }
+
+    @Test func whatTheProductCannotDoIsAChain() throws {
+        #expect(try kernels((x.matmul(w) + bias).tanh) == [.gemm, .chain])
+        #expect(try kernels(x.matmul(w) - bias) == [.gemm, .chain])
+        #expect(try kernels(z.masked(by: x.matmul(w))) == [.gemm, .chain])
+        #expect(try kernels(x.matmul(w) + graph.parameter(2, .scalar)) == [.gemm, .chain])
+    }
+
+    /// A value that two read is stored: the product must not swallow it.
+    @Test func valuesUsedTwiceAreStored() throws {
+        let product = x.matmul(w)
+        #expect(try kernels(product + product.relu) == [.gemm, .chain])
+        #expect(try kernels(product.relu, product) == [.gemm, .chain])
+        let pre = product + bias
+        #expect(try kernels(pre.relu, pre.sumOverRows) == [.gemm, .chain, .sum])
+        #expect(try kernels(product * product) == [.gemm, .chain])
+        let shared = x.tanh
+        #expect(try kernels(shared.exp.sumOverRows, shared.sigmoid) == [.chain, .chain, .sum, .chain])
+    }
+
+    @Test func elementwiseOperationsBecomeOneInstruction() throws {
+        let row = graph.parameter(1, Shape(1, 3)).matmul(w, transposed: false, true)  // [1, 4], once per run
+        #expect(try kernels(((x + y).tanh * (x - row)).sigmoid + x) == [.chain])
+        #expect(try kernels((x + x.sumOverRows.broadcast(to: x.shape)).exp) == [.sum, .chain])
+        // A value inside a chain used twice by it: the diamond stays in registers.
+        let inside = (x + y).tanh
+        #expect(try kernels(inside * inside.exp + inside) == [.chain])
+        // Outputs inside a chain are stored.
+        #expect(try kernels(inside, 2 * inside.exp) == [.chain, .chain])
+    }
+
+    /// A chain has room for 8 inputs and 16 steps; more become several.
+    @Test(arguments: 2...12) func chainsKeepWithinTheirInputs(count: Int) throws {
+        let inputs = (0..<count).map { graph.input($0, Shape(.support, 4)) }
+        let sum = inputs.dropFirst().reduce(inputs[0]) { ($0 + $1).tanh }
+        #expect(try kernels(sum).count == (count <= Int(MR_CHAIN_INPUTS) ? 1 : 2))
+    }
+
+    @Test(arguments: [1, 15, 16, 17, 32, 33]) func chainsKeepWithinTheirSteps(count: Int) throws {
+        let value = (0..<count).reduce(x) { value, _ in value.tanh }
+        let limit = Int(MR_CHAIN_STEPS)
+        #expect(try kernels(value).count == (count + limit - 1) / limit)
+    }
+
+    @Test func selectCountsAllItsInputs() throws {
+        let inputs = (0..<9).map { graph.input($0, Shape(.support, 4)) }
+        let first = inputs[0].select(inputs[1], inputs[2])
+        let second = inputs[3].select(inputs[4], inputs[5])
+        let third = inputs[6].select(inputs[7], inputs[8])
+        let kernels = try kernels(third.select(first, second))
+        #expect(kernels.allSatisfy { $0 == .chain } && kernels.count == 2)
+    }
+
+    /// Every plan keeps the kernels' limits.
+    @Test(arguments: 0..<20) func limitsHoldForRandomFunctions(seed: UInt64) throws {
+        let graph = Graph()
+        let (θ, inputs) = (RandomFunction.θ(in: graph), RandomFunction.inputs(in: graph))
+        let loss = RandomFunction(seed: seed, length: 40).loss(θ, inputs)
+        let plan = try Plan(gradients(of: loss, with: θ))
+        #expect(
+            plan.chains.allSatisfy { $0.inputs.count <= Int(MR_CHAIN_INPUTS) && $0.steps.count <= Int(MR_CHAIN_STEPS) })
+    }
+}

@@ -1,0 +1,38 @@
+"""Rows of results as a data frame of the caller's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import narwhals as nw
+
+from metarec.errors import InvalidValueError, MissingDependencyError
+
+TEXT, WHOLE, REAL = nw.String(), nw.Int64(), nw.Float64()
+
+
+def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backend: Any) -> Any:
+    """Return rows as a frame of the kind asked for, or of the first kind that is installed."""
+    columns = {name: [row[name] for row in rows] for name in schema}
+    if backend == "dict":
+        return columns
+    choices = ("pandas", "polars", "pyarrow")
+    if backend is None:
+        backend = next((name for name in choices if find_spec(name)), None)
+        if backend is None:
+            return columns
+    if backend not in choices:
+        raise InvalidValueError(f"backend: got {backend!r}, wanted 'dict' or one of {choices}")
+    if not find_spec(backend):
+        raise MissingDependencyError(
+            f"to_frame(backend={backend!r}) needs {backend}: pip install {backend}"
+        )
+    if backend == "pandas":
+        import pandas as pd
+
+        # Nullable integers: a null support size is not a NaN.
+        types = {TEXT: "str", WHOLE: "Int64", REAL: "float64"}
+        return pd.DataFrame(columns).astype({name: types[kind] for name, kind in schema.items()})
+    return nw.from_dict(columns, schema=schema, backend=backend).to_native()
