@@ -58,7 +58,9 @@ extension Learner {
             let extent = try tasks.extent(of: task)
             if !isDrawn || Episodes.canDraw(from: extent.count) { order.append(task) }
         }
-        guard !order.isEmpty else { throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from") }
+        guard !order.isEmpty else {
+            throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
+        }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
         for place in order.indices.dropLast() {
             if place % block == 0 { try poll.check(0) }
