@@ -12,8 +12,8 @@ public enum OptionValue: Hashable, Sendable {
 
 /// What an option may be.
 public enum OptionKind: Hashable, Sendable {
-    /// A whole number from `minimum` to `maximum`.
-    case integer(minimum: Int, maximum: Int = 1 << 53)
+    /// A whole number of at least `minimum`, and at most `maximum` if there is one.
+    case integer(minimum: Int, maximum: Int? = nil)
     /// A finite number of at least `minimum`, or above it.
     case number(minimum: Double, isOpen: Bool = false)
     /// A number in `0 ..< 1`.
@@ -50,7 +50,7 @@ public struct OptionSchema: Sendable {
 
     /// A whole number.
     public static func integer(
-        _ name: String, default value: Int, minimum: Int, maximum: Int = 1 << 53, _ documentation: String
+        _ name: String, default value: Int, minimum: Int, maximum: Int? = nil, _ documentation: String
     ) -> Self {
         Self(name, .integer(minimum: minimum, maximum: maximum), default: .numbers([Double(value)]), documentation)
     }
@@ -137,7 +137,8 @@ extension OptionSchema {
         switch (kind, value) {
         case (_, .none): return isOptional
         case (.integer(let minimum, let maximum), .numbers(let numbers)):
-            return numbers.count == 1 && isInteger(numbers[0], minimum, maximum)
+            return numbers.count == 1 && isInteger(numbers[0], minimum)
+                && maximum.map { numbers[0] <= Double($0) } ?? true
         case (.integers(let minimum), .numbers(let numbers)): return numbers.allSatisfy { isInteger($0, minimum) }
         case (.number(let minimum, let isOpen), .numbers(let numbers)):
             return numbers.count == 1 && numbers[0].isFinite && (isOpen ? numbers[0] > minimum : numbers[0] >= minimum)
@@ -151,8 +152,8 @@ extension OptionSchema {
     public var expectation: String {
         let what =
             switch kind {
-            case .integer(let minimum, 1 << 53): "a whole number of at least \(minimum)"
-            case .integer(let minimum, let maximum): "a whole number from \(minimum) to \(maximum)"
+            case .integer(let minimum, let maximum?): "a whole number from \(minimum) to \(maximum)"
+            case .integer(let minimum, nil): "a whole number of at least \(minimum)"
             case .number(let minimum, let isOpen): "a finite number \(isOpen ? "above" : "of at least") \(minimum)"
             case .fraction: "a number in [0, 1)"
             case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")

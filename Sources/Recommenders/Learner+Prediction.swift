@@ -84,7 +84,7 @@ extension Learner {
                 if let queryOffsets, working.queryCount != queryOffsets[task + 1] - queryOffsets[task] {
                     throw TaskSet.changed
                 }
-                try checkTargets(working, .support, count: working.supportCount, task: task)
+                try check(working.targets(.support), count: working.supportCount, task: task)
                 memory[thread].gather(from: state.store)
                 memory[thread].bind(to: worker)
             },

@@ -62,9 +62,9 @@ extension Learner {
             throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
         }
         var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
-        for last in stride(from: order.count - 1, to: 0, by: -1) {
-            if last % block == 0 { try poll.check(0) }
-            order.swapAt(last, Int.random(in: 0...last, using: &generator))
+        for place in order.indices.dropLast() {
+            if place % block == 0 { try poll.check(0) }
+            order.swapAt(place, Int.random(in: place..<order.count, using: &generator))
         }
         return order
     }
@@ -156,7 +156,7 @@ extension Learner {
         return loss * scale
     }
 
-    /// Refuses a task from which the algorithm cannot learn, and what `checkTargets` refuses.
+    /// Refuses a task from which the algorithm cannot learn, and targets that the loss is not defined for.
     private func check(_ working: WorkingSet, task: Int) throws {
         let count =
             switch options.algorithm.learnsFrom {
@@ -167,13 +167,12 @@ extension Learner {
         guard count > 0 else {
             throw MetarecError.value("tasks: task \(task) has no \(options.algorithm.learnsFrom) rows to learn from")
         }
-        try checkTargets(working, .support, count: working.supportCount, task: task)
-        try checkTargets(working, .query, count: working.queryCount, task: task)
+        try check(working.targets(.support), count: working.supportCount, task: task)
+        try check(working.targets(.query), count: working.queryCount, task: task)
     }
 
     /// Refuses targets that the loss is not defined for.
-    func checkTargets(_ working: WorkingSet, _ segment: WorkingSet.Segment, count: Int, task: Int) throws {
-        let targets = working.targets(segment)
+    func check(_ targets: UnsafeRawPointer, count: Int, task: Int) throws {
         for row in 0..<count {
             let target =
                 precision == .float

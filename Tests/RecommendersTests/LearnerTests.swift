@@ -337,9 +337,7 @@ import Testing
         let other = try TestLearner(options, on: world.tasks)
         var order = Array(0..<400)
         var generator = SeededGenerator(0, 0x5481, 0)
-        for last in stride(from: 399, to: 0, by: -1) {
-            order.swapAt(last, Int.random(in: 0...last, using: &generator))
-        }
+        order.shuffle(using: &generator)
         for step in 0..<steps {
             _ = try other.learner.step(try world.tasks.take(Array(order[10 * step..<10 * step + 10])), poll: .none)
         }

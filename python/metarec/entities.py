@@ -107,11 +107,11 @@ class Entities:
             try:
                 vector = np.atleast_2d(np.asarray(value, field.vectors.dtype))
             except (TypeError, ValueError):
-                vector = np.empty((0, 0))
-            if vector.shape != (1, field.size) or np.isinf(vector).any():
-                raise InvalidValueError(
-                    f"{name}: expected {field.size} finite number(s), got {value!r}"
-                )
+                raise InvalidTypeError(
+                    f"{name}: expected {field.size} number(s), got {value!r}"
+                ) from None
+            if vector.shape != (1, field.size):
+                raise InvalidValueError(f"{name}: expected {field.size} number(s), got {value!r}")
             return Dense(vector)
         boxed = np.empty(1, object)
         boxed[0] = value

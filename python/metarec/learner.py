@@ -222,7 +222,7 @@ class MetaLearner(Parametrised):
         return self._native.step(native)
 
     def _forget_unseen(self, data: Dataset) -> None:
-        """Set the rows of values that no rating has to zero: they will get no gradient, and count as unknown."""
+        """Set the rows of values that no rating has to zero: they get no gradient, are unknown."""
         parameters = self._native.parameters()
         for fields in data.unseen_values().values():
             for name, values in fields.items():

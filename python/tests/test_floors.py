@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from metarec import datasets, split
 from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError, NotFittedError
 from metarec.evaluation import Bias, GlobalMean, UserMean, UserMedian, evaluate

@@ -98,7 +98,7 @@ def _place(folder: str | Path | None, name: str) -> Path:
     shared = os.environ.get("METAREC_DATA")
     if shared and (Path(shared) / name).is_dir():
         return Path(shared) / name
-    from metarec.datasets.download import fetch_archive  # with http, which takes time to import
+    from metarec.datasets.download import fetch_archive  # Imports the network only when needed.
 
     return fetch_archive(f"{URL}/{name}.zip", name)
 
