@@ -45,6 +45,7 @@ public final class Learner {
         let scoring: Executor
         let sparse: [SparseGradient]
         let dense: [Buffer?]
+        let tensors: [Tensor]
         private let precision: Precision
         private var memory: [TaskMemory] = []
 
@@ -59,6 +60,7 @@ public final class Learner {
             scoring = Executor(plans.scoring, precision, model.interface)
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
+            tensors = Learner.tensors(of: store, model)
         }
 
         var parameterPointers: [UnsafeRawPointer] { store.parameters.map { UnsafeRawPointer($0.pointer) } }
@@ -123,19 +125,20 @@ public final class Learner {
     }
 
     /// The parameters, then the optimizer's state.
-    public func tensors() throws -> [Tensor] {
-        let state = try initialized()
-        let parameters = zip(state.store.parameters, state.model.adapted).map { parameter, adapted in
+    public func tensors() throws -> [Tensor] { try initialized().tensors }
+
+    private static func tensors(of store: ParameterStore, _ model: Model) -> [Tensor] {
+        let parameters = zip(store.parameters, model.adapted).map { parameter, adapted in
             Tensor(
                 name: parameter.spec.name, isParameter: true, isAdapted: adapted, shape: parameter.spec.shape,
                 pointer: parameter.pointer)
         }
-        return parameters
-            + state.store.optimizerState.map {
-                Tensor(
-                    name: $0.name, isParameter: false, isAdapted: false, shape: $0.parameter.spec.shape,
-                    pointer: $0.buffer.pointer)
-            }
+        let state = store.optimizerState.map {
+            Tensor(
+                name: $0.name, isParameter: false, isAdapted: false, shape: $0.parameter.spec.shape,
+                pointer: $0.buffer.pointer)
+        }
+        return parameters + state
     }
 
     /// Applies what lazily updated rows still miss.
