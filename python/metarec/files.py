@@ -138,7 +138,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
     with open(path, "rb"):
         pass  # says plainly if there is no such file
     try:
-        with safe_open(path, framework="np") as file:
+        # Some versions have types.
+        with safe_open(path, framework="np") as file:  # type: ignore[no-untyped-call,unused-ignore]
             text = (file.metadata() or {}).get("metarec")
             if text is None:
                 raise InvalidValueError(f"{path}: not a model of metarec")
