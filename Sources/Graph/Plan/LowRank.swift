@@ -25,16 +25,27 @@ private struct Term {
     var signed: Value { value.scaled(by: coefficient) }
 }
 
-/// The terms of a sum of values of one shape.
-private func terms(_ value: Value, _ coefficient: Coefficient = .one) -> [Term] {
-    switch value.operation {
-    case let scale as Scale: terms(value.operands[0], coefficient * scale.coefficient)
-    case Binary.add as Binary where value.operands.allSatisfy { $0.shape == value.shape }:
-        terms(value.operands[0], coefficient) + terms(value.operands[1], coefficient)
-    case Binary.subtract as Binary where value.operands.allSatisfy { $0.shape == value.shape }:
-        terms(value.operands[0], coefficient) + terms(value.operands[1], -coefficient)
-    default: [Term(coefficient: coefficient, value: value)]
+/// The terms of a sum of values of one shape; nil for more than a few, which would make long sums costly to compile.
+private func terms(_ value: Value, _ coefficient: Coefficient = .one) -> [Term]? {
+    var found: [Term] = []
+    var open = [Term(coefficient: coefficient, value: value)]
+    while let term = open.popLast() {
+        let operands = term.value.operands
+        let isUniform = operands.allSatisfy { $0.shape == term.value.shape }
+        switch term.value.operation {
+        case let scale as Scale:
+            open.append(Term(coefficient: term.coefficient * scale.coefficient, value: operands[0]))
+        case Binary.add as Binary where isUniform:
+            open.append(Term(coefficient: term.coefficient, value: operands[1]))
+            open.append(Term(coefficient: term.coefficient, value: operands[0]))
+        case Binary.subtract as Binary where isUniform:
+            open.append(Term(coefficient: -term.coefficient, value: operands[1]))
+            open.append(Term(coefficient: term.coefficient, value: operands[0]))
+        default: found.append(term)
+        }
+        if found.count + open.count > 16 { return nil }
     }
+    return found
 }
 
 private func sum(_ terms: [Value]) -> Value { terms.dropFirst().reduce(terms[0], +) }
@@ -43,9 +54,7 @@ private func sum(_ terms: [Value]) -> Value { terms.dropFirst().reduce(terms[0],
 
 /// `p + sign q`, where a product of `q` shares a factor with one of `p`.
 private func factored(_ p: Value, _ q: Value, sign: Double) -> Value? {
-    guard p.shape == q.shape else { return nil }
-    let (left, right) = (terms(p), terms(q, Coefficient(sign)))
-    guard left.count + right.count <= 32 else { return nil }
+    guard p.shape == q.shape, let left = terms(p), let right = terms(q, Coefficient(sign)) else { return nil }
     for (i, a) in left.enumerated() {
         for (j, b) in right.enumerated() {
             guard let together = commonFactor(a, b) else { continue }
@@ -85,10 +94,11 @@ private func canonicalGram(_ product: MatMul, _ a: Value, _ b: Value) -> Value? 
 }
 
 private func distributed(_ product: MatMul, _ a: Value, _ b: Value) -> Value? {
-    guard !product.transposeA, isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil else { return nil }
+    guard !product.transposeA, isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil, let terms = terms(b)
+    else { return nil }
     var whole: [Value] = []
     var parts: [Value] = []
-    for term in terms(b) {
+    for term in terms {
         guard let low = lowRank(term.value), pays(a, low.x, low.g) else {
             whole.append(term.signed)
             continue
