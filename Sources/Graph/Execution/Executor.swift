@@ -36,7 +36,7 @@ public final class Executor {
     }
 
     /// The most runs that tasks are divided into: enough for many threads, few enough to sum cheaply.
-    private static let maximumRuns = 32
+    private static let maximumRuns = 16
 
     /// What is run.
     public let plan: Plan
@@ -117,22 +117,28 @@ public final class Executor {
         try parallel(count: runs, threads: threads, poll: poll) { run, thread, tick in
             let worker = workers[thread]
             let partial = partialSums.pointer + run * stride
-            partial.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
-            for task in run * count / runs..<(run + 1) * count / runs {
+            let first = run * count / runs
+            for task in first..<(run + 1) * count / runs {
                 try tick(Double(task) / Double(count))
                 try load(task, thread, worker)
                 worker.resolve()
                 execute(instructions, worker)
                 for index in parts.indices {
-                    add(worker.output(parts[index].output), to: partial + parts[index].offset)
+                    let target = partial + parts[index].offset
+                    if task == first {
+                        worker.copyOutput(parts[index].output, to: target)
+                    } else {
+                        add(worker.output(parts[index].output), to: target)
+                    }
                 }
                 store(task, worker)
             }
         }
-        for (sum, part) in zip(sums, parts) {
+        try parallel(count: parts.count, threads: threads) { index, _, _ in
             for run in 0..<runs {
                 kernels.axpy(
-                    Int64(part.count), sum.scale, partialSums.pointer + run * stride + part.offset, sum.target)
+                    Int64(parts[index].count), sums[index].scale,
+                    partialSums.pointer + run * stride + parts[index].offset, sums[index].target)
             }
         }
     }
