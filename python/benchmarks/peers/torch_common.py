@@ -1,5 +1,6 @@
 """What both PyTorch peers share: the network, the tables, the optimizer."""
 
+from abc import ABC, abstractmethod
 from itertools import cycle
 from typing import Any
 
@@ -11,7 +12,7 @@ from workload import LR, Algorithm, Parameters, Workload
 NAMES = [f"{layer}.{part}" for layer in ("dense0", "dense1", "head") for part in ("weight", "bias")]
 
 
-class TorchPeer:
+class TorchPeer(ABC):
     """Tables in one tensor each; `_objective` gives a loss whose gradient is the meta-gradient."""
 
     def __init__(self, threads: int = 1) -> None:
@@ -30,12 +31,12 @@ class TorchPeer:
         }
         self.optimizer = torch.optim.Adam(self.parameters.values(), lr=LR, fused=True)
 
-    def _batch(self, workload: Workload, number: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _batch(self, workload: Workload, number: int) -> Any: ...
 
+    @abstractmethod
     def _objective(self, batch: Any) -> Tensor:
         """Return the mean meta-loss; Reptile's has the same gradient as its direction."""
-        raise NotImplementedError
 
     def _gradient(self, batch: Any) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -6,6 +6,7 @@ predictions in order.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ class _Support:
         return np.repeat(values, self._query_counts)
 
 
-class Floor:
+class Floor(ABC):
     """What the floors share: the mean of the training ratings, and their repr."""
 
     mean_: float
@@ -61,9 +62,9 @@ class Floor:
         self.mean_ = float(dataset.rating.mean(dtype=np.float64))
         return self
 
+    @abstractmethod
     def predict(self, tasks: TaskSet) -> Floats:
         """Predict the query rows in order, ``[query rows]`` in rating units."""
-        raise NotImplementedError
 
     def _fitted(self) -> None:
         if not hasattr(self, "mean_"):
