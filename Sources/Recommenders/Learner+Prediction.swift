@@ -36,11 +36,10 @@ extension Learner {
     /// The support loss before and after each inner step, `[tasks, inner steps + 1]`; NaN without support.
     public func supportLosses(_ tasks: TaskSet, into out: UnsafeMutableRawPointer, poll: Poll) throws {
         let state = try initialized()
-        let first = state.model.adapted.filter { $0 }.count
         let count = innerSteps + 1
-        try run(state.adaptation, tasks, poll, in: state) { task, worker, memory in
+        try run(state.supportLosses, tasks, poll, in: state) { task, worker, memory in
             for step in 0..<count {
-                let value = memory.working.supportCount == 0 ? Double.nan : worker.scalarOutput(first + step)
+                let value = memory.working.supportCount == 0 ? Double.nan : worker.scalarOutput(step)
                 let place = task * count + step
                 switch precision {
                 case .float: out.storeBytes(of: Float(value), toByteOffset: 4 * place, as: Float.self)

@@ -42,6 +42,7 @@ public final class Learner {
         let training: Executor
         let prediction: Executor
         let adaptation: Executor
+        let supportLosses: Executor
         let scoring: Executor
         let sparse: [SparseGradient]
         let dense: [Buffer?]
@@ -57,6 +58,7 @@ public final class Learner {
             training = Executor(plans.training, precision, model.interface)
             prediction = Executor(plans.prediction, precision, model.interface)
             adaptation = Executor(plans.adaptation, precision, model.interface)
+            supportLosses = Executor(plans.supportLosses, precision, model.interface)
             scoring = Executor(plans.scoring, precision, model.interface)
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }

@@ -1,14 +1,16 @@
 import Graph
 import MetaLearning
 
-/// The four programs of a learner, compiled from one model.
+/// The five programs of a learner, compiled from one model.
 struct Plans {
     /// Outputs: the meta-loss, then the gradient of every parameter.
     let training: Plan
     /// Outputs: predictions of the query after adaptation.
     let prediction: Plan
-    /// Outputs: every adapted parameter after the inner loop, then the support losses.
+    /// Outputs: every adapted parameter after the inner loop.
     let adaptation: Plan
+    /// Outputs: the support loss before and after each inner step.
+    let supportLosses: Plan
     /// Outputs: predictions of the query with the parameters as they are.
     let scoring: Plan
 
@@ -19,10 +21,8 @@ struct Plans {
             return [objective.loss] + objective.gradients
         }
         prediction = try compile { [$0.predictions(model.algorithm.adapt($0.task).parameters)] }
-        adaptation = try compile { trace in
-            let result = model.algorithm.adapt(trace.task)
-            return result.parameters[trace.task.adapted] + result.losses
-        }
+        adaptation = try compile { model.algorithm.adapt($0.task).parameters[$0.task.adapted] }
+        supportLosses = try compile { model.algorithm.adapt($0.task).losses }
         scoring = try compile { [$0.predictions($0.task.θ)] }
     }
 }
