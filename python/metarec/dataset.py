@@ -133,8 +133,8 @@ class Dataset:
         categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing
         values are unknown (−1), left out of a bag, zero in a vector, as are all features of users
         and items that occur in `ratings` alone. An item's id is a field where it has no other, or
-        where `fields` says so: ``{"item": "categorical"}``. Then each item has an embedding of its
-        own beside what it shares with others, which is worth much where items have many ratings.
+        where `fields` says so: ``{"item": "categorical"}``. Without it, items of the same
+        features have the same predictions.
 
         Parameters
         ----------
