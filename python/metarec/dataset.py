@@ -132,7 +132,9 @@ class Dataset:
         Columns of `users` and `items` become fields by their type: integers, booleans and strings
         categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing
         values are unknown (−1), left out of a bag, zero in a vector, as are all features of users
-        and items that occur in `ratings` alone.
+        and items that occur in `ratings` alone. An item's id is a field where it has no other, or
+        where `fields` says so: ``{"item": "categorical"}``. Without it, items of the same
+        features have the same predictions.
 
         Parameters
         ----------
@@ -148,8 +150,8 @@ class Dataset:
         Raises
         ------
         InvalidValueError
-            A column is not there, an id or rating is missing, or an id has two rows in `users` or
-            `items`.
+            A column is not there, an id or rating is missing, an id has two rows in `users` or
+            `items`, or none of their ids is in `ratings`, such as strings there, integers here.
 
         Examples
         --------
@@ -157,6 +159,9 @@ class Dataset:
         >>> ratings = {"user": [1, 1], "item": [6, 858], "rating": [4, 5]}
         >>> Dataset.from_frames(ratings, items=movies, fields={"title": None}).items
         FeatureTable(2 rows; genre: bag 3)
+        >>> fields = {"title": None, "item": "categorical"}
+        >>> Dataset.from_frames(ratings, items=movies, fields=fields).items
+        FeatureTable(2 rows; item: categorical 2, genre: bag 3)
         """
         kinds = dict(fields or {})
         tables: dict[str, dict[str, Column]] = {}
@@ -191,8 +196,8 @@ class Dataset:
         names: tuple[str, str, str, str | None],
     ) -> "Dataset":
         user_name, item_name, rating_name, timestamp_name = names
-        users, user = _encoded("user", users, require_ids(columns, user_name, "ratings"))
-        items, item = _encoded("item", items, require_ids(columns, item_name, "ratings"))
+        users, user = _encoded("user", user_name, users, columns)
+        items, item = _encoded("item", item_name, items, columns)
         label = f"ratings[{rating_name!r}]"
         given = require(columns, rating_name, "ratings")
         refuse_nulls(given, label)
@@ -353,10 +358,12 @@ class Dataset:
             return self._users.encode(user or {}, "user")
         code = self._users.ids.encode([user], "user")
         if code[0] < 0:
-            known = [] if self.users is None else list(self.users.fields)
-            raise InvalidValueError(
-                f"user: no user {user!r} in the data; give a dict of features, among {known}"
+            known = (
+                "leave user out: the data has no features of users"
+                if self.users is None
+                else f"give a dict of features, among {list(self.users.fields)}"
             )
+            raise InvalidValueError(f"user: no user {user!r} in the data; {known}")
         return None if self.users is None else self.users.take(code)
 
     # Saving the mapping
@@ -437,13 +444,22 @@ def _described(
 
 
 def _encoded(
-    noun: str, entities: Entities | None, ids: NDArray[Any]
+    noun: str, id_name: str, entities: Entities | None, columns: dict[str, Column]
 ) -> tuple[Entities, NDArray[np.int32]]:
+    ids = require_ids(columns, id_name, "ratings")
     if entities is None:
         vocabulary, codes = Vocabulary.of(ids, noun)
         return Entities(noun, vocabulary), codes
-    entities = entities.covering(ids)
-    return entities, entities.ids.encode(ids, noun)
+    described = len(entities.ids)
+    covering = entities.covering(ids)
+    codes = covering.ids.encode(ids, noun)
+    if described and len(codes) and codes.min() >= described:
+        known, other = entities.ids.example(), covering.ids.example(described)
+        raise InvalidValueError(
+            f"ratings[{id_name!r}]: expected ids that are in {noun}s, such as {known!r}, got only "
+            f"others, such as {other!r}"
+        )
+    return covering, codes
 
 
 def _as_timestamp(column: Column, name: str) -> NDArray[np.int64]:

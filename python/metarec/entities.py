@@ -45,7 +45,7 @@ class Entities:
         values: dict[str, Vocabulary] = {}
         for name, column in columns.items():
             label = f"{table}[{name!r}]"
-            if name == id_name:
+            if name == id_name and name not in kinds:
                 continue
             kind = kinds[name] if name in kinds else infer_kind(column, label)
             if kind is None:

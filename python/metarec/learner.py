@@ -68,7 +68,7 @@ class MetaLearner(Parametrised):
     Attributes
     ----------
     history_ : list of dict
-        Per epoch: epoch, loss, and with validation the score.
+        Per epoch: ``epoch``, ``loss``, and with validation the score, ``validation``.
 
     Examples
     --------

@@ -14,9 +14,12 @@ class Preset(MetaLearner):
     """A `MetaLearner` whose parts follow from options of its own, beside the learner's."""
 
     def __init__(self, **options: Any) -> None:
+        known = self._parameter_names()
         for name in options:
-            if name not in inspect.signature(type(self)).parameters:
-                raise InvalidTypeError(f"{type(self).__name__}: no option {name!r}")
+            if name not in known:
+                raise InvalidTypeError(
+                    f"{type(self).__name__}: no option {name!r}; there are {known}"
+                )
         super().__init__(**options)
         for name in _PARTS:
             delattr(self, name)

@@ -129,9 +129,8 @@ def meta_learning(tasks: TaskSet | Iterable[Task], *, seed: int = 0) -> MetaMode
         Ragged; each one task; of an iterable the first half of a task's rows is its support.
         Numbers given as arrays are standardised inside. Labels that are all 0 or 1 are learned by
         the logistic loss, others by squared error. Of ten tasks and more, every fifth is held out
-        to stop early. Where no task has labels (they are None, or
-        there are just features), its rows are positive feedback, and as many rows of other tasks,
-        drawn by `seed`, are negative.
+        to stop early. Where no task has labels (they are None, or there are just features), its
+        rows are positive feedback, and as many rows of other tasks, drawn by `seed`, are negative.
     seed : int
         Of everything random.
 

@@ -109,6 +109,16 @@ class Vocabulary:
         first[np.fromiter(places.values(), np.int64, len(places))] = False
         return self.values[int(np.argmax(first))]
 
+    def kind(self) -> str | None:
+        """Return "int" or "str" where all values are, else None; no value at all is "str"."""
+        if self.values.dtype == np.int64:
+            return "int"
+        return "str" if all(isinstance(value, str) for value in self.values.tolist()) else None
+
+    def example(self, at: int = 0) -> Any:
+        """Return one of the values, as Python has it."""
+        return self.values[at : at + 1].tolist()[0]
+
     def extended(self, more: NDArray[Any]) -> "Vocabulary":
         """Return these values and `more`, which are new, behind them."""
         if not len(more):
@@ -119,9 +129,8 @@ class Vocabulary:
         """Return the values as arrays a file can hold, and their kind, "int" or "str"."""
         if self.values.dtype == np.int64:
             return {f"{name}.values": self.values}, "int"
-        others = {type(v).__name__ for v in self.values.tolist() if not isinstance(v, str)}
-        if others:
-            got = ", ".join(sorted(others))
+        if self.kind() != "str":
+            got = " and ".join(sorted({type(value).__name__ for value in self.values.tolist()}))
             raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
         encoded = [value.encode("utf-8", "surrogatepass") for value in self.values.tolist()]
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))

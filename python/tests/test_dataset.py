@@ -46,6 +46,26 @@ def test_without_item_features_the_item_itself_is_the_field():
         data.user_features({"age": 3})
 
 
+def test_an_id_named_in_fields_is_a_field_beside_others():
+    ratings, items = (
+        {"user": [1, 1], "item": [7, 9], "rating": [4, 5]},
+        {"item": [7, 8], "g": [1, 2]},
+    )
+    data = Dataset.from_frames(ratings, items=items, fields={"item": "categorical"})
+    assert list(data.items.fields) == ["item", "g"]
+    assert data.items["item"].ids.tolist() == [0, 1, -1]
+    restored = Dataset.from_state(*data.schema_state())
+    assert restored.items["item"].ids.tolist() == [0, 1, -1]
+
+
+def test_items_of_which_none_is_rated_are_refused():
+    ratings, items = {"user": [1], "item": [7], "rating": [4]}, {"item": ["7"], "g": ["a"]}
+    with pytest.raises(InvalidValueError, match=r"ratings\['item'\]: .*such as '7', .*such as 7$"):
+        Dataset.from_frames(ratings, items=items)
+    nothing = {"user": [], "item": [], "rating": []}
+    assert len(Dataset.from_frames(nothing, items=items)) == 0
+
+
 def test_tables_are_borrowed():
     data, items, users = described()
     assert data.items is items and data.users is users

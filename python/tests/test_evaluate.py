@@ -107,6 +107,11 @@ def test_intervals_keep_a_users_draws_together(splits):
         np.testing.assert_allclose([*vars(a).values()], [*vars(b).values()], rtol=1e-12)
 
 
+def test_what_are_no_splits_is_refused(data):
+    with pytest.raises(InvalidTypeError, match=r"splits: expected Splits, .*got Dataset"):
+        evaluate(Constant(), data)
+
+
 def test_frame_has_the_columns_of_the_protocol(report):
     frame = report.to_frame("pandas")
     assert list(frame.columns) == COLUMNS

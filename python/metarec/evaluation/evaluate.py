@@ -86,7 +86,7 @@ def evaluate(
 
     Raises
     ------
-    InvalidValueError
+    InvalidTypeError, InvalidValueError
         An argument cannot be used, or `predict` returned another number of rows.
     NumericalError
         A prediction is not finite.
@@ -105,6 +105,10 @@ def evaluate(
     draws, resamples = as_count(draws, "draws", 1), as_count(resamples, "resamples", 1)
     history, seed = as_count(history, "history"), as_count(seed, "seed")
     sizes = list(dict.fromkeys(as_count(size, "support_sizes") for size in support_sizes))
+    if not hasattr(splits, "train_and_validation"):
+        raise InvalidTypeError(
+            f"splits: expected Splits, from mr.split, got {type(splits).__name__}"
+        )
     training = splits.train_and_validation
     scale = Scale.of(training.rating, *training.scale)
     if relevant is None:
