@@ -154,7 +154,8 @@ extension OptionSchema {
             switch kind {
             case .integer(let minimum, let maximum?): "a whole number from \(minimum) to \(maximum)"
             case .integer(let minimum, nil): "a whole number of at least \(minimum)"
-            case .number(let minimum, let isOpen): "a finite number \(isOpen ? "above" : "of at least") \(minimum)"
+            case .number(let minimum, let isOpen):
+                "a finite number \(isOpen ? "above" : "of at least") \(plain(minimum))"
             case .fraction: "a number in [0, 1)"
             case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
             case .integers(let minimum): "a list of whole numbers of at least \(minimum)"
@@ -166,9 +167,16 @@ extension OptionSchema {
 extension OptionValue {
     fileprivate var text: String {
         switch self {
-        case .numbers(let numbers): numbers.count == 1 ? "\(numbers[0])" : "\(numbers)"
-        case .text(let text): "\"\(text)\""
-        case .none: "None"
+        case .numbers(let numbers):
+            return numbers.count == 1
+                ? plain(numbers[0]) : "[" + numbers.map(plain).joined(separator: ", ") + "]"
+        case .text(let text): return "\"\(text)\""
+        case .none: return "None"
         }
     }
+}
+
+/// A number as people write it: whole ones without a point.
+private func plain(_ number: Double) -> String {
+    number.rounded() == number && abs(number) < 0x1p53 ? "\(Int(number))" : "\(number)"
 }

@@ -154,7 +154,7 @@ private func emptyTensor() -> mr_tensor {
     @Test func optionsAreCheckedByName() {
         let cases: [([Option], Int32, String)] = [
             ([Option("algorithm", text: "magic")], 1, "algorithm: \"magic\", wanted one of \"maml\""),
-            ([Option("algorithm.inner_steps", -1)], 1, "algorithm.inner_steps: -1.0"),
+            ([Option("algorithm.inner_steps", -1)], 1, "algorithm.inner_steps: -1, "),
             ([Option("speed", 1)], 1, "speed: no such option"), ([Option("algorithm", 1)], 3, "algorithm"),
             ([Option("threads", 1), Option("threads", 2)], 1, "comes twice"),
             ([Option("backbone.hidden", 8, 0)], 1, "backbone.hidden"),

@@ -63,7 +63,10 @@ def read_columns(frame: Any, name: str) -> dict[str, Column]:
 def require(columns: Mapping[str, Column], key: str, name: str) -> Column:
     """Return a column that must be there."""
     if key not in columns:
-        raise InvalidValueError(f"{name}: expected a column {key!r}, got {list(columns)}")
+        raise InvalidValueError(
+            f"{name}: expected a column {key!r}, got {list(columns)}; "
+            "say another name by keyword, such as item='movieId'"
+        )
     return columns[key]
 
 

@@ -10,6 +10,9 @@ from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError
 from metarec.tasks import TaskSet
 
+# Draws whose order is remembered, 8 bytes a rating each.
+KEPT_DRAWS = 8
+
 
 class Scenario:
     """Test tasks of one kind: one per user who has enough ratings of that kind.
@@ -53,7 +56,9 @@ class Scenario:
         # Rows held out of training are the same in every draw: those that draw 0 makes the query.
         self._held_out = np.zeros(len(data), np.bool_)
         if fixed_query:
-            self._held_out[self._sorted(0)[self._is_query()]] = True
+            self._held_out[self._sort(0)[self._is_query()]] = True
+        # The latest draws: a report asks for the same ones at every support size.
+        self._orders: dict[int, NDArray[np.int64]] = {}
 
     @property
     def draws(self) -> int | None:
@@ -133,6 +138,13 @@ class Scenario:
         return np.random.default_rng([self.seed, draw]).random(len(self.data))
 
     def _sorted(self, draw: int) -> NDArray[np.int64]:
+        if draw not in self._orders:
+            while len(self._orders) >= KEPT_DRAWS:
+                del self._orders[next(iter(self._orders))]
+            self._orders[draw] = self._sort(draw)
+        return self._orders[draw]
+
+    def _sort(self, draw: int) -> NDArray[np.int64]:
         """Rows by task, then by key, the query last."""
         rows = self.all_rows
         keys = (self._key(draw)[rows], self._held_out[rows], self.data.user[rows])
