@@ -49,10 +49,22 @@ struct Model {
         self.fields = fields
         self.requests = requests
         specs = requests.map(\.spec)
+        try Model.checkSizes(specs)
         adapted = requests.map { algorithm.adapts.contains($0.spec.group) }
         tables = fields.indices.filter { fields[$0].isEmbedded }.compactMap { field in
             requests.firstIndex { $0.spec.name == fields[field].embeddingName }.map {
                 Table(field: field, parameter: $0, columns: requests[$0].spec.columns)
+            }
+        }
+    }
+
+    /// Within a matrix, a plan counts elements in 32 bits. Of a table it sees the rows of one task only.
+    private static func checkSizes(_ specs: [ParameterSpec]) throws {
+        for spec in specs where !spec.isTable {
+            let (count, overflow) = spec.rows.multipliedReportingOverflow(by: spec.columns)
+            guard !overflow, count <= Int(Int32.max) else {
+                throw MetarecError(
+                    .memory, "\(spec.name): [\(spec.rows), \(spec.columns)], wanted at most \(Int32.max) elements")
             }
         }
     }

@@ -239,6 +239,11 @@ def test_huge_tables_are_refused_before_they_are_made(size: int) -> None:
         make_learner(make_tasks(items=make_items(size=size)))
 
 
+def test_matrices_of_more_elements_than_a_plan_counts_are_refused() -> None:
+    with pytest.raises(OutOfMemoryError, match=r"dense1.*65536, 65536.*at most 2147483647"):
+        make_learner(make_tasks(), **{"backbone.hidden": [65536, 65536]})
+
+
 @pytest.mark.parametrize("resamples", HUGE)
 def test_huge_results_are_refused_before_they_are_made(resamples: int) -> None:
     ones = np.ones((2, 3))

@@ -1,7 +1,8 @@
 /// A compiled graph: a list of kernel calls over slots of an arena, valid for tasks of any size.
 ///
-/// Compiling simplifies the finished graph, fuses element-wise chains and the products before them, hoists what no
-/// task changes, and lets values share memory when their lives do not overlap.
+/// Compiling simplifies the finished graph, gives transposed factors a node of their own, fuses element-wise chains and
+/// what follows a product into it, hoists what no task changes, and lets values share memory when their lives do not
+/// overlap.
 public struct Plan: Sendable {
     /// Who owns the memory of a slot.
     enum Owner: Hashable, Sendable {

@@ -1,5 +1,6 @@
 /// Rebuilds the part of a graph that `outputs` need, simplified: dead nodes go, equal nodes merge, constants fold,
-/// factors float out of linear operations, stopped gradients open up. The rules are the operations' own.
+/// factors float out of linear operations, stopped gradients open up. The rules are the operations' own, then
+/// `exploitStructure` and `exploitLowRank`; `narrowProducts` follows, and once more what it makes possible.
 ///
 /// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
 func simplify(_ outputs: [Value]) -> [Value] {
