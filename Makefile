@@ -50,4 +50,4 @@ format: install ## Format all sources in place
 	$(venv)/bin/ruff format python
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv .build .build-py .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so
+	rm -rf .venv .build .build-py build demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so

@@ -23,12 +23,14 @@ public final class ParameterStore: @unchecked Sendable {
     public init(_ specs: [ParameterSpec], precision: Precision, optimizer: any Optimizer) throws {
         self.precision = precision
         self.optimizer = optimizer
-        let bytesPerElement = (1 + optimizer.stateNames.count) * precision.elementSize
         let machine = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-        var room = machine / bytesPerElement
+        var room = machine / precision.elementSize
         for spec in specs {
-            let (count, overflow) = spec.rows.multipliedReportingOverflow(by: spec.columns)
-            guard !overflow, count <= room else {
+            // Values and optimizer state; of what all tasks touch also the gradient and its sums over runs of tasks.
+            let copies = 1 + optimizer.stateNames.count + (spec.isTable ? 0 : 1 + Executor.maximumRuns)
+            let (size, overflow) = spec.rows.multipliedReportingOverflow(by: spec.columns)
+            let (count, overflows) = size.multipliedReportingOverflow(by: copies)
+            guard !overflow, !overflows, count <= room else {
                 throw MetarecError(
                     .memory,
                     "\(spec.name): [\(spec.rows), \(spec.columns)] does not fit in this machine's \(machine >> 20) MiB")

@@ -36,7 +36,7 @@ public final class Executor {
     }
 
     /// The most runs that tasks are divided into: enough for many threads, few enough to sum cheaply.
-    private static let maximumRuns = 16
+    public static let maximumRuns = 16
 
     /// What is run.
     public let plan: Plan

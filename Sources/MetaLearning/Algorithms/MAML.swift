@@ -7,7 +7,7 @@ public struct MAML: MetaAlgorithm {
         "maml", className: "MAML",
         options: [
             .positive("inner_lr", default: 0.01, "Step size α of the inner loop."),
-            .integer("inner_steps", default: 1, minimum: 0, maximum: 1000, "Number of inner steps k."),
+            .integer("inner_steps", default: 1, minimum: 0, maximum: 100, "Number of inner steps k."),
             .integer(
                 "order", default: 2, minimum: 1, maximum: 2,
                 "2: exact meta-gradient; 1: inner gradients count as constants."),
