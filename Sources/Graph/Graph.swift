@@ -31,6 +31,12 @@ public final class Graph {
     /// Appends a node, or finds the equal one.
     public func append(_ operation: some Operation, _ operands: Value...) -> Value { append(operation, operands) }
 
+    /// Notes a mistake met while tracing, for compiling to report, and stands in for the value there is not.
+    public func failed(_ error: MetarecError) -> Value {
+        if self.error == nil { self.error = error }
+        return constant(0, shape: .scalar)
+    }
+
     func append(_ operation: any Operation, _ operands: [Value]) -> Value {
         if simplifies, let simpler = operation.simplified(operands, in: self) { return simpler }
         if simplifies, let cheaper = exploitStructure(operation, operands, in: self) { return cheaper }

@@ -15,16 +15,18 @@ public struct Parameters {
     /// In the order of the model.
     public let names: [String]
     private var values: [String: Value]
+    private let graph: Graph
 
-    /// Parameters by name.
-    public init(_ pairs: [(name: String, value: Value)]) {
+    /// Parameters by name, values of `graph`.
+    public init(_ pairs: [(name: String, value: Value)], in graph: Graph) {
+        self.graph = graph
         names = pairs.map(\.name)
         values = Dictionary(uniqueKeysWithValues: pairs.map { ($0.name, $0.value) })
     }
 
-    /// A parameter. Asking for a name that does not exist is a mistake of the model's author.
+    /// A parameter. A name that does not exist is a mistake of the model's author, which compiling the graph reports.
     public subscript(name: String) -> Value {
-        get { values[name]! }
+        get { values[name] ?? graph.failed(.value("no parameter \"\(name)\"; there are \(names)")) }
         set { values[name] = newValue }
     }
 

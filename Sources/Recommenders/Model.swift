@@ -101,7 +101,7 @@ struct Model {
                 }
                 let shape = Shape(.symbol(.table(table)), .fixed(spec.columns))
                 return (spec.name, graph.input(tableInput(table), shape))
-            })
+            }, in: graph)
         let support = features(in: graph, isQuery: false)
         let query = features(in: graph, isQuery: true)
         let supportTargets = graph.input(Model.supportTargets, Shape(.support, 1))

@@ -177,3 +177,11 @@ import Testing
         #expect(groups.filter(AdaptedPart.all.contains) == ["head", "decision", "embedding"])
     }
 }
+
+@Test func aMissingParameterIsReportedWhenCompiling() {
+    let graph = Graph()
+    let θ = Parameters([(name: "w", value: graph.parameter(0, Shape(2, 2)))], in: graph)
+    #expect(throws: MetarecError.value("no parameter \"v\"; there are [\"w\"]")) {
+        try Plan([θ["w"] * θ["v"]])
+    }
+}

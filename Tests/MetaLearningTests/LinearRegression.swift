@@ -97,7 +97,7 @@ struct TracedAlgorithm {
         let θ = Parameters(
             specs.enumerated().map { number, spec in
                 (spec.name, graph.parameter(number, Shape(.fixed(spec.rows), .fixed(spec.columns))))
-            })
+            }, in: graph)
         func rowLosses(_ rows: Dimension, _ input: Int, _ θ: Parameters) -> Value {
             let x = graph.input(input, Shape(rows, .fixed(heads + features)))
             let prediction =
