@@ -5,7 +5,7 @@ public struct ANIL: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
         "anil", className: "ANIL",
-        options: MAML.schema.options.filter { $0.name != "adapt" },
+        options: InnerLoop.options(without: "adapt"),
         documentation: """
             Almost no inner loop: MAML that adapts the last layer alone.
 
@@ -25,11 +25,7 @@ public struct ANIL: MetaAlgorithm {
     public var adapts: AdaptedPart { .head }
 
     /// From checked options.
-    public init(_ options: Options) {
-        maml = MAML(
-            α: options.number("inner_lr"), innerSteps: options.integer("inner_steps"),
-            firstOrder: options.integer("order") == 1, adapts: .head)
-    }
+    public init(_ options: Options) { maml = MAML(InnerLoop(options, adapts: .head)) }
 
     /// φᵢ₊₁ = φᵢ − α ∇_φ L(φᵢ; support)
     public func adapt(_ task: TaskProblem) -> Adaptation { maml.adapt(task) }

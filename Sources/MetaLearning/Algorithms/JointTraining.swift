@@ -5,7 +5,7 @@ public struct JointTraining: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
         "joint_training", className: "JointTraining",
-        options: MAML.schema.options.filter { $0.name != "order" },
+        options: InnerLoop.options(without: "order"),
         documentation: """
             Plain transfer learning: train one model on everything, then fine-tune it on the new user's ratings.
 
@@ -14,25 +14,19 @@ public struct JointTraining: MetaAlgorithm {
             The floor that every meta-learner has to clear to be worth its name.
             """)
 
-    private let α: Double
+    private let inner: InnerLoop
     /// Number of inner steps, at prediction.
-    public let innerSteps: Int
+    public var innerSteps: Int { inner.steps }
     /// What the inner loop changes.
-    public let adapts: AdaptedPart
+    public var adapts: AdaptedPart { inner.adapts }
     /// All rows.
     public var learnsFrom: Segment { .all }
 
     /// From checked options.
-    public init(_ options: Options) {
-        α = options.number("inner_lr")
-        innerSteps = options.integer("inner_steps")
-        adapts = AdaptedPart(rawValue: options.text("adapt")) ?? .decision
-    }
+    public init(_ options: Options) { inner = InnerLoop(options, firstOrder: true) }
 
     /// θᵢ₊₁ = θᵢ − α ∇L(θᵢ; support)
-    public func adapt(_ task: TaskProblem) -> Adaptation {
-        descend(task, steps: innerSteps, firstOrder: true) { _, θ, g in θ - α * g }
-    }
+    public func adapt(_ task: TaskProblem) -> Adaptation { inner.adapt(task) }
 
     /// ∇_θ L(θ; support and query)
     public func metaObjective(_ task: TaskProblem) -> MetaObjective {

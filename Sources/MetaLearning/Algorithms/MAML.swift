@@ -5,14 +5,7 @@ public struct MAML: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
         "maml", className: "MAML",
-        options: [
-            .positive("inner_lr", default: 0.01, "Step size α of the inner loop."),
-            .integer("inner_steps", default: 1, minimum: 0, maximum: 100, "Number of inner steps k."),
-            .integer(
-                "order", default: 2, minimum: 1, maximum: 2,
-                "2: exact meta-gradient; 1: inner gradients count as constants."),
-            .choice("adapt", default: "decision", AdaptedPart.allCases.map(\.rawValue), "What the inner loop changes."),
-        ],
+        options: InnerLoop.options,
         documentation: """
             Model-agnostic meta-learning: a starting point from which few gradient steps suffice.
 
@@ -25,32 +18,19 @@ public struct MAML: MetaAlgorithm {
             Finn, Abbeel and Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks", ICML 2017.
             """)
 
-    let α: Double
+    private let inner: InnerLoop
     /// Number of inner steps.
-    public let innerSteps: Int
-    let firstOrder: Bool
+    public var innerSteps: Int { inner.steps }
     /// What the inner loop changes.
-    public let adapts: AdaptedPart
-
-    init(α: Double, innerSteps: Int, firstOrder: Bool, adapts: AdaptedPart) {
-        self.α = α
-        self.innerSteps = innerSteps
-        self.firstOrder = firstOrder
-        self.adapts = adapts
-    }
+    public var adapts: AdaptedPart { inner.adapts }
 
     /// From checked options.
-    public init(_ options: Options) {
-        self.init(
-            α: options.number("inner_lr"), innerSteps: options.integer("inner_steps"),
-            firstOrder: options.integer("order") == 1,
-            adapts: AdaptedPart(rawValue: options.text("adapt")) ?? .decision)
-    }
+    public init(_ options: Options) { self.init(InnerLoop(options)) }
+
+    init(_ inner: InnerLoop) { self.inner = inner }
 
     /// θᵢ₊₁ = θᵢ − α ∇L(θᵢ; support)
-    public func adapt(_ task: TaskProblem) -> Adaptation {
-        descend(task, steps: innerSteps, firstOrder: firstOrder) { _, θ, g in θ - α * g }
-    }
+    public func adapt(_ task: TaskProblem) -> Adaptation { inner.adapt(task) }
 
     /// ∇_θ L(θₖ(θ); query)
     public func metaObjective(_ task: TaskProblem) -> MetaObjective {

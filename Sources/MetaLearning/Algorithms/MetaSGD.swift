@@ -5,7 +5,7 @@ public struct MetaSGD: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
         "meta_sgd", className: "MetaSGD",
-        options: MAML.schema.options,
+        options: InnerLoop.options,
         documentation: """
             MAML whose step sizes are learned, one for every adapted number.
 
@@ -16,20 +16,14 @@ public struct MetaSGD: MetaAlgorithm {
             Li, Zhou, Chen and Li, "Meta-SGD: Learning to Learn Quickly for Few-Shot Learning", 2017.
             """)
 
-    private let α: Double
+    private let inner: InnerLoop
     /// Number of inner steps.
-    public let innerSteps: Int
-    private let firstOrder: Bool
+    public var innerSteps: Int { inner.steps }
     /// What the inner loop changes.
-    public let adapts: AdaptedPart
+    public var adapts: AdaptedPart { inner.adapts }
 
     /// From checked options.
-    public init(_ options: Options) {
-        α = options.number("inner_lr")
-        innerSteps = options.integer("inner_steps")
-        firstOrder = options.integer("order") == 1
-        adapts = AdaptedPart(rawValue: options.text("adapt")) ?? .decision
-    }
+    public init(_ options: Options) { inner = InnerLoop(options) }
 
     /// The step sizes.
     public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
@@ -38,14 +32,14 @@ public struct MetaSGD: MetaAlgorithm {
             return (
                 ParameterSpec(
                     "step_size.\(spec.name)", rows: rows, columns: spec.columns, rank: spec.isTable ? 1 : spec.rank,
-                    group: "step_size"), α
+                    group: "step_size"), inner.α
             )
         }
     }
 
     /// θᵢ₊₁ = θᵢ − α ∘ ∇L(θᵢ; support)
     public func adapt(_ task: TaskProblem) -> Adaptation {
-        descend(task, steps: innerSteps, firstOrder: firstOrder) { name, θ, g in
+        descend(task, steps: inner.steps, firstOrder: inner.firstOrder) { name, θ, g in
             θ - task.θ["step_size.\(name)"] * g
         }
     }

@@ -5,7 +5,7 @@ public struct Reptile: MetaAlgorithm {
     /// Name, options, documentation.
     public static let schema = ComponentSchema(
         "reptile", className: "Reptile",
-        options: MAML.schema.options.filter { $0.name != "order" },
+        options: InnerLoop.options(without: "order"),
         documentation: """
             Moves the starting point towards where each task ends up.
 
@@ -16,25 +16,19 @@ public struct Reptile: MetaAlgorithm {
             Nichol, Achiam and Schulman, "On First-Order Meta-Learning Algorithms", 2018.
             """)
 
-    private let α: Double
+    private let inner: InnerLoop
     /// Number of inner steps.
-    public let innerSteps: Int
+    public var innerSteps: Int { inner.steps }
     /// What the inner loop changes.
-    public let adapts: AdaptedPart
+    public var adapts: AdaptedPart { inner.adapts }
     /// The support.
     public var learnsFrom: Segment { .support }
 
     /// From checked options.
-    public init(_ options: Options) {
-        α = options.number("inner_lr")
-        innerSteps = options.integer("inner_steps")
-        adapts = AdaptedPart(rawValue: options.text("adapt")) ?? .decision
-    }
+    public init(_ options: Options) { inner = InnerLoop(options, firstOrder: true) }
 
     /// θᵢ₊₁ = θᵢ − α ∇L(θᵢ; support)
-    public func adapt(_ task: TaskProblem) -> Adaptation {
-        descend(task, steps: innerSteps, firstOrder: true) { _, θ, g in θ - α * g }
-    }
+    public func adapt(_ task: TaskProblem) -> Adaptation { inner.adapt(task) }
 
     /// Σᵢ ∇L(θᵢ; support)
     public func metaObjective(_ task: TaskProblem) -> MetaObjective {
@@ -44,7 +38,7 @@ public struct Reptile: MetaAlgorithm {
             let g = gradients(of: task.loss(.support, θ), with: θ[θ.names])
             sum = zip(sum, g).map { $0 + $1 }
             for (name, g) in zip(θ.names, g) where task.adapted.contains(name) {
-                θ[name] = θ[name] - α * g.stopGradient
+                θ[name] = θ[name] - inner.α * g.stopGradient
             }
         }
         return MetaObjective(loss: task.loss(.query, θ), gradients: sum)
