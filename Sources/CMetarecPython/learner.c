@@ -129,6 +129,8 @@ static PyMethodDef methods[] = {
      "settle($self)\n--\n\nApply what lazily updated table rows still miss, so that views show the present."},
     {"meta_gradient", KEYWORD_METHOD(learner_meta_gradient),
      "meta_gradient($self, tasks)\n--\n\nMean meta-loss over the tasks and its gradient, name -> array."},
+    {"profile", KEYWORD_METHOD(learner_profile),
+     "profile($self, tasks)\n--\n\n[(text, multiply_adds, seconds)] of the training plan's instructions, per task."},
     {"step", KEYWORD_METHOD(learner_step), "step($self, tasks)\n--\n\nOne outer step on all of the tasks; its loss."},
     {"train_epoch", KEYWORD_METHOD(learner_train_epoch),
      "train_epoch($self, tasks, episodes, epoch, progress=None)\n--\n\n"

@@ -10,6 +10,7 @@
 PyObject *tasks_argument(PyObject *args, PyObject *kwargs);
 
 PyObject *learner_meta_gradient(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *learner_profile(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_step(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs);
 

@@ -29,6 +29,34 @@ PyObject *learner_meta_gradient(PyObject *self, PyObject *args, PyObject *kwargs
     return gradients ? Py_BuildValue("(dN)", loss, gradients) : NULL;
 }
 
+/* Rows of (text, multiply_adds, seconds). */
+static PyObject *cost_list(const mr_instruction_cost *costs, int64_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (int64_t index = 0; list && index < count; index++) {
+        const mr_instruction_cost *cost = &costs[index];
+        PyObject *row = Py_BuildValue("(sdd)", cost->text, cost->multiply_adds, cost->seconds);
+        if (!row || PyList_SetItem(list, (Py_ssize_t)index, row) < 0) Py_CLEAR(list);
+    }
+    return list;
+}
+
+PyObject *learner_profile(PyObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *tasks = tasks_argument(args, kwargs);
+    Run run;
+    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    int64_t count = 0;
+    int32_t status = mr_learner_instruction_count(run.learner, &count, &run.error);
+    if (status != MR_OK) return run_result(&run, status, NULL);
+    mr_instruction_cost *costs = PyMem_Calloc((size_t)count, sizeof *costs);
+    if (!costs) return run_result(&run, MR_OK, PyErr_NoMemory());
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_learner_profile(run.learner, run.tasks, run.poll, costs, &run.error);
+    Py_END_ALLOW_THREADS
+    PyObject *list = status == MR_OK ? cost_list(costs, count) : NULL;
+    PyMem_Free(costs);
+    return run_result(&run, status, list);
+}
+
 PyObject *learner_step(PyObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *tasks = tasks_argument(args, kwargs);
     Run run;

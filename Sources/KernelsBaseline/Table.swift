@@ -53,8 +53,8 @@ public nonisolated(unsafe) let floatKernels = allocate(
         convert_float: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in
-            Vector<Float>.adam(
-                Int(n), options, typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Float.self))
+            AdamSteps<Float>(options).run(
+                Int(n), typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Float.self))
         }))
 
 /// The kernels over `Double`.
@@ -98,8 +98,8 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         convert_float: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in
-            Vector<Double>.adam(
-                Int(n), options, typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Double.self))
+            AdamSteps<Double>(options).run(
+                Int(n), typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Double.self))
         }))
 
 /// A copy that lives as long as the process.

@@ -52,37 +52,4 @@ enum Vector<E: KernelElement> {
         fill(whole, out) { i in V(converting: x + i) }
         for i in whole..<n { out[i] = E(x[i]) }
     }
-
-    /// One step of Adam (Kingma and Ba, 2015); see `kernels.h`.
-    static func adam(
-        _ n: Int, _ options: UnsafePointer<mr_adam>, _ x: UnsafeMutablePointer<E>, _ m: UnsafeMutablePointer<E>,
-        _ v: UnsafeMutablePointer<E>, _ g: UnsafePointer<E>?
-    ) {
-        let o = options.pointee
-        let (beta1, rest1) = (V(repeating: E(o.beta1)), V(repeating: E(1 - o.beta1)))
-        let (beta2, rest2) = (V(repeating: E(o.beta2)), V(repeating: E(1 - o.beta2)))
-        let step = V(repeating: E(o.learning_rate / o.correction1))
-        let inverse2 = V(repeating: E(1 / o.correction2))
-        let epsilon = V(repeating: E(o.epsilon))
-
-        @inline(__always) func update(_ i: Int, _ count: Int, _ gradient: V) {
-            let newM = multiplyAdd(beta1, load(m + i), rest1 * gradient)
-            let newV = multiplyAdd(beta2, load(v + i), rest2 * (gradient * gradient))
-            let newX = load(x + i) - step * newM / (V.squareRoot(newV * inverse2) + epsilon)
-            if count == width(E.self) {
-                store(newM, m + i)
-                store(newV, v + i)
-                store(newX, x + i)
-            } else {
-                newM.store(m + i, first: count)
-                newV.store(v + i, first: count)
-                newX.store(x + i, first: count)
-            }
-        }
-        if let g {
-            forEachVector(n, E.self) { i, count in update(i, count, load(g + i)) }
-        } else {
-            forEachVector(n, E.self) { i, count in update(i, count, V(repeating: 0)) }
-        }
-    }
 }

@@ -2,7 +2,7 @@ import Graph
 public import Kernels
 
 /// Bounds on the outer gradient g: first each element to −value ... value, then g ← g · min(1, norm / ‖g‖₂), where
-/// ‖g‖₂ is over all parameters together.
+    /// ‖g‖₂ is over all parameters together.
 public struct GradientClipping: Hashable, Sendable {
     /// Bound on the norm over all parameters.
     public let norm: Double?
@@ -23,28 +23,44 @@ public struct GradientClipping: Hashable, Sendable {
     ///
     /// A norm that is not finite is returned and nothing is scaled: the caller decides what to do with such a step.
     @discardableResult
-    public func apply(to gradients: [ParameterGradient], _ precision: Precision) -> Double {
+    public func apply(to gradients: [ParameterGradient], _ precision: Precision, threads: Int = 1) throws -> Double {
         let kernels = precision.kernels.pointee
         if let value {
-            for (pointer, count) in gradients.lazy.map(\.elements) {
+            try GradientClipping.forEachPiece(of: gradients, precision, threads) { _, pointer, count in
                 kernels.clamp(Int64(count), -value, value, pointer)
             }
         }
-        let length = GradientClipping.norm(of: gradients, precision)
+        let length = try GradientClipping.norm(of: gradients, precision, threads: threads)
         if let norm, length.isFinite, length > norm {
-            for (pointer, count) in gradients.lazy.map(\.elements) {
+            try GradientClipping.forEachPiece(of: gradients, precision, threads) { _, pointer, count in
                 kernels.scale(Int64(count), norm / length, pointer)
             }
         }
         return length
     }
 
-    /// ‖g‖₂ over all gradients together, summed in double and in their order.
-    public static func norm(of gradients: [ParameterGradient], _ precision: Precision) -> Double {
-        var sum = 0.0
-        for (pointer, count) in gradients.lazy.map(\.elements) {
-            sum += precision.kernels.pointee.sum_of_squares(Int64(count), pointer)
+    /// ‖g‖₂ over all gradients together, summed in double, piece by piece and then in their order.
+    public static func norm(of gradients: [ParameterGradient], _ precision: Precision, threads: Int = 1) throws -> Double {
+        let squares = precision.kernels.pointee.sum_of_squares
+        var sums = [Double](repeating: 0, count: ParameterGradient.pieces(of: gradients).count)
+        try sums.withUnsafeMutableBufferPointer { sums in
+            nonisolated(unsafe) let sums = sums
+            try GradientClipping.forEachPiece(of: gradients, precision, threads) { index, pointer, count in
+                sums[index] = squares(Int64(count), pointer)
+            }
         }
-        return sum.squareRoot()
+        return sums.reduce(0, +).squareRoot()
+    }
+
+    private static func forEachPiece(
+        of gradients: [ParameterGradient], _ precision: Precision, _ threads: Int,
+        _ body: (_ index: Int, _ pointer: UnsafeMutableRawPointer, _ count: Int) -> Void
+    ) throws {
+        let pieces = ParameterGradient.pieces(of: gradients)
+        try parallel(count: pieces.count, threads: threads) { index, _, _ in
+            let elements = pieces[index].elements
+            let start = gradients[pieces[index].gradient].elements.pointer
+            body(index, start + elements.lowerBound * precision.elementSize, elements.count)
+        }
     }
 }

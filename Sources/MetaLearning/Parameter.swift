@@ -1,3 +1,4 @@
+import CMetarec
 public import Kernels
 import Synchronization
 
@@ -73,6 +74,13 @@ public final class Parameter: @unchecked Sendable {
 
     /// The elements of row `row`.
     func elements(ofRow row: Int) -> Range<Int> { row * spec.columns..<(row + 1) * spec.columns }
+
+    /// Asks for the memory of a row, its values and what the optimizer remembers about them.
+    func prefetch(row: Int) {
+        let size = spec.columns * precision.elementSize
+        mr_prefetch(values.pointer + row * size, Int64(size))
+        for buffer in state { mr_prefetch(buffer.pointer + row * size, Int64(size)) }
+    }
 
     /// The first byte of an element in `buffer`, which is `values` or one of `state`.
     func address(of element: Int, in buffer: Buffer) -> UnsafeMutableRawPointer {

@@ -18,11 +18,15 @@ public final class ParameterStore: @unchecked Sendable {
     /// Number of finished outer steps.
     public private(set) var steps = 0
     private let indices: [String: Int]
+    /// How many rows ahead of their use memory is asked for: rows are far apart, and each would wait for its own.
+    private static let lookAhead = 6
+    private let window: StepWindow
 
     /// Parameters of zeros. Errors: a name that comes twice, or more memory than this machine has.
     public init(_ specs: [ParameterSpec], precision: Precision, optimizer: any Optimizer) throws {
         self.precision = precision
         self.optimizer = optimizer
+        window = StepWindow(optimizer)
         let machine = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
         var room = machine / precision.elementSize
         for spec in specs {
@@ -62,6 +66,7 @@ public final class ParameterStore: @unchecked Sendable {
     public func resume(at steps: Int) throws {
         guard steps >= 0 else { throw MetarecError.value("steps: \(steps), wanted at least 0") }
         self.steps = steps
+        window.move(to: steps)
         for parameter in parameters {
             for row in 0..<parameter.tableRows { parameter.lastSteps[row].store(steps, ordering: .relaxed) }
         }
@@ -71,7 +76,11 @@ public final class ParameterStore: @unchecked Sendable {
     ///
     /// Several threads may settle rows at once, the same rows too: the first to come does the work, the others wait.
     public func settle(_ rows: UnsafePointer<Int32>, count: Int, of table: Parameter) {
-        for i in 0..<count where rows[i] >= 0 { settle(Int(rows[i]), of: table, through: steps) }
+        for i in 0..<count {
+            let ahead = i + ParameterStore.lookAhead
+            if ahead < count, rows[ahead] >= 0 { table.prefetch(row: Int(rows[ahead])) }
+            if rows[i] >= 0 { settle(Int(rows[i]), of: table, through: steps) }
+        }
     }
 
     /// Brings every row of every table up to the present step.
@@ -92,29 +101,66 @@ public final class ParameterStore: @unchecked Sendable {
             (mine, last) = table.lastSteps[row].compareExchange(
                 expected: last, desired: Parameter.settling, ordering: .acquiring)
             guard mine else { continue }
-            optimizer.catchUp(table, table.elements(ofRow: row), missed: last + 1...step)
+            advance(table, table.elements(ofRow: row), through: last + 1...step, gradient: nil)
             table.lastSteps[row].store(step, ordering: .releasing)
             return
         }
     }
 
+    /// All steps but the last without a gradient.
+    private func advance(
+        _ parameter: Parameter, _ elements: Range<Int>, through steps: ClosedRange<Int>, gradient: UnsafeRawPointer?
+    ) {
+        window.forEach(steps) { steps, isLast in
+            optimizer.advance(parameter, elements, through: steps, gradient: isLast ? gradient : nil)
+        }
+    }
+
+    // MARK: Steps
+
     /// One outer step: `gradients` has one entry per parameter, in their order.
     ///
     /// Cost: the dense parameters and the touched rows. Errors: gradients that do not fit the parameters; nothing is
     /// changed then.
-    public func apply(_ gradients: [ParameterGradient]) throws {
+    public func apply(_ gradients: [ParameterGradient], threads: Int = 1) throws {
         guard gradients.count == parameters.count else {
             throw MetarecError.value("gradients: \(gradients.count) came, wanted \(parameters.count)")
         }
         for (parameter, gradient) in zip(parameters, gradients) { try check(gradient, for: parameter) }
         let step = steps + 1
-        for (parameter, gradient) in zip(parameters, gradients) {
-            switch gradient {
-            case .dense(let pointer, _): update(parameter, pointer, step)
-            case .sparse(let rows): update(parameter, rows, step)
+        window.move(to: step)
+        for case (let table, .dense) in zip(parameters, gradients) {
+            for row in 0..<table.tableRows {
+                settle(row, of: table, through: steps)
+                table.lastSteps[row].store(step, ordering: .relaxed)
+            }
+        }
+        let pieces = ParameterGradient.pieces(of: gradients)
+        try parallel(count: pieces.count, threads: threads) { index, _, _ in
+            let piece = pieces[index]
+            let parameter = parameters[piece.gradient]
+            switch gradients[piece.gradient] {
+            case .dense(let pointer, _):
+                let first = piece.elements.lowerBound * precision.elementSize
+                advance(parameter, piece.elements, through: step...step, gradient: pointer + first)
+            case .sparse(let rows): update(parameter, rows, piece.rows(columns: rows.columns), step)
             }
         }
         steps = step
+    }
+
+    private func update(_ table: Parameter, _ gradient: SparseGradient, _ places: Range<Int>, _ step: Int) {
+        let stride = gradient.columns * precision.elementSize
+        for place in places {
+            let ahead = place + ParameterStore.lookAhead
+            if ahead < places.upperBound { table.prefetch(row: Int(gradient.rows[ahead])) }
+            let row = Int(gradient.rows[place])
+            let last = table.lastSteps[row].load(ordering: .relaxed)
+            advance(
+                table, table.elements(ofRow: row), through: (last == Parameter.untouched ? step : last + 1)...step,
+                gradient: gradient.values + place * stride)
+            table.lastSteps[row].store(step, ordering: .relaxed)
+        }
     }
 
     private func check(_ gradient: ParameterGradient, for parameter: Parameter) throws {
@@ -134,25 +180,6 @@ public final class ParameterStore: @unchecked Sendable {
                 throw MetarecError.index(
                     "gradient of \(parameter.spec.name): row \(rows.rows[i]), outside 0 ..< \(parameter.spec.rows)")
             }
-        }
-    }
-
-    private func update(_ parameter: Parameter, _ gradient: UnsafeRawPointer, _ step: Int) {
-        for row in 0..<parameter.tableRows {
-            settle(row, of: parameter, through: step - 1)
-            parameter.lastSteps[row].store(step, ordering: .relaxed)
-        }
-        optimizer.update(parameter, 0..<parameter.spec.count, gradient: gradient, step: step)
-    }
-
-    private func update(_ table: Parameter, _ gradient: SparseGradient, _ step: Int) {
-        let stride = gradient.columns * precision.elementSize
-        for i in 0..<gradient.count {
-            let row = Int(gradient.rows[i])
-            settle(row, of: table, through: step - 1)
-            optimizer.update(
-                table, table.elements(ofRow: row), gradient: gradient.values + i * stride, step: step)
-            table.lastSteps[row].store(step, ordering: .relaxed)
         }
     }
 }

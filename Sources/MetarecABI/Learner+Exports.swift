@@ -152,6 +152,34 @@ public func mr_learner_step(
     }
 }
 
+/// Instructions of the training plan.
+@c @implementation
+public func mr_learner_instruction_count(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { try $0.instructionCount }) }
+}
+
+/// What each of them costs.
+@c @implementation
+public func mr_learner_profile(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafeMutablePointer<mr_instruction_cost>,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let costs = try learner(handle).exclusively { try $0.profile(tasks(set), poll: Poll(poll)) }
+        for (index, cost) in costs.enumerated() {
+            out[index].multiply_adds = cost.multiplyAdds
+            out[index].seconds = cost.seconds
+            withUnsafeMutableBytes(of: &out[index].text) { text in
+                let length = min(cost.text.utf8.count, text.count - 1)
+                text.copyBytes(from: cost.text.utf8.prefix(length))
+                text[length] = 0
+            }
+        }
+    }
+}
+
 /// One pass over the tasks.
 @c @implementation
 public func mr_learner_train_epoch(

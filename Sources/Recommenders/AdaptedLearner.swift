@@ -59,7 +59,7 @@ public final class AdaptedLearner {
                 overlay(memory)
                 memory.bind(to: worker)
             },
-            store: { _, worker in worker.copyOutput(0, to: out) })
+            store: { _, _, worker in worker.copyOutput(0, to: out) })
     }
 
     /// Puts adapted rows over gathered ones.

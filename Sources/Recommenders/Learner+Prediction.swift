@@ -71,13 +71,9 @@ extension Learner {
         store: (_ task: Int, Worker, TaskMemory) -> Void
     ) throws {
         let memory = state.memory(max(1, min(options.threads, tasks.count)))
-        // A task's memory is its thread's: what `store` reads is what `load` of the same task wrote.
-        let threadOfTask = UnsafeMutableBufferPointer<Int>.allocate(capacity: tasks.count)
-        defer { threadOfTask.deallocate() }
         try executor.run(
             count: tasks.count, threads: options.threads, parameters: state.parameterPointers, poll: poll,
             load: { task, thread, worker in
-                threadOfTask[task] = thread
                 let working = memory[thread].working
                 try working.load(task, of: tasks)
                 if let queryOffsets, working.queryCount != queryOffsets[task + 1] - queryOffsets[task] {
@@ -87,7 +83,7 @@ extension Learner {
                 memory[thread].gather(from: state.store)
                 memory[thread].bind(to: worker)
             },
-            store: { task, worker in store(task, worker, memory[threadOfTask[task]]) })
+            store: { task, thread, worker in store(task, worker, memory[thread]) })
     }
 }
 

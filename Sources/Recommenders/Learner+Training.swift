@@ -89,9 +89,9 @@ extension Learner {
                 gradients.append(.sparse(state.sparse[table]))
             }
         }
-        let norm = options.clipping.apply(to: gradients, precision)
+        let norm = try options.clipping.apply(to: gradients, precision, threads: options.threads)
         guard norm.isFinite else { throw Learner.notFinite("gradient") }
-        try state.store.apply(gradients)
+        try state.store.apply(gradients, threads: options.threads)
         return loss
     }
 
@@ -107,7 +107,7 @@ extension Learner {
         _ batch: [Int], of tasks: TaskSet, draw: (Int) -> (Episode?, Hiding?), poll: Poll, in state: State
     ) throws -> Double {
         guard !batch.isEmpty else { throw MetarecError.value("tasks: empty, wanted at least one task") }
-        let (model, store) = (state.model, state.store)
+        let model = state.model
         for gradient in state.sparse { gradient.removeAll() }
         for case let buffer? in state.dense {
             buffer.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: buffer.byteCount)
@@ -116,44 +116,60 @@ extension Learner {
         let sums = model.specs.indices.compactMap { index in
             state.dense[index].map { Executor.TaskSum(output: 1 + index, into: $0.pointer, scale: scale) }
         }
-        let memory = state.memory(min(Learner.chunk, batch.count))
-        var losses = [Double](repeating: 0, count: memory.count)
+        let memory = state.memory(options.threads)
+        let touched = state.tableGradients(min(Learner.chunk, batch.count))
+        var losses = [Double](repeating: 0, count: touched.count)
         var loss = 0.0
         for start in stride(from: 0, to: batch.count, by: Learner.chunk) {
             let chunk = batch[start..<min(start + Learner.chunk, batch.count)]
-            try parallel(count: chunk.count, threads: options.threads) { index, _, _ in
-                let task = chunk[start + index]
-                let (episode, hiding) = draw(tasks.id(of: task))
-                try memory[index].working.load(task, of: tasks, episode: episode, hiding: hiding)
-                try self.check(memory[index].working, task: task)
-            }
             try losses.withUnsafeMutableBufferPointer { losses in
                 nonisolated(unsafe) let losses = losses
                 try state.training.run(
                     count: chunk.count, threads: options.threads, parameters: state.parameterPointers, sums: sums,
                     poll: poll,
-                    load: { index, _, worker in
-                        memory[index].gather(from: store)
-                        memory[index].bind(to: worker)
+                    load: { index, thread, worker in
+                        let task = chunk[start + index]
+                        let (episode, hiding) = draw(tasks.id(of: task))
+                        try load(task, of: tasks, episode, hiding, into: memory[thread], for: worker, in: state)
                     },
-                    store: { index, worker in
+                    store: { index, thread, worker in
                         losses[index] = worker.scalarOutput(0)
-                        for number in model.tables.indices {
-                            worker.copyOutput(1 + model.tables[number].parameter, to: memory[index].gradient(number))
-                        }
+                        touched[index].take(from: worker, memory[thread], precision)
                     })
             }
-            try parallel(count: model.tables.count, threads: options.threads) { number, _, _ in
-                for index in 0..<chunk.count {
-                    let touched = memory[index].working.touchedRows(ofTable: number)
-                    state.sparse[number].add(
-                        touched.rows, count: touched.count, gradient: memory[index].gradient(number), scale: scale)
-                }
+            try parallel(count: model.tables.count, threads: options.threads) { table, _, _ in
+                for index in 0..<chunk.count { touched[index].add(table, to: state.sparse[table], scale: scale) }
             }
             for index in 0..<chunk.count { loss += losses[index] }
         }
         guard loss.isFinite else { throw Learner.notFinite("loss") }
         return loss * scale
+    }
+
+    /// Gives a task to a worker that is to train on it.
+    private func load(
+        _ task: Int, of tasks: TaskSet, _ episode: Episode?, _ hiding: Hiding?, into memory: TaskMemory,
+        for worker: Worker, in state: State
+    ) throws {
+        try memory.working.load(task, of: tasks, episode: episode, hiding: hiding)
+        try check(memory.working, task: task)
+        memory.gather(from: state.store)
+        memory.bind(to: worker)
+    }
+
+    /// Number of instructions of the training plan.
+    public var instructionCount: Int {
+        get throws { try initialized().plans.training.instructionCount }
+    }
+
+    /// What each instruction of the training plan costs, a mean over the tasks, on one thread.
+    public func profile(_ tasks: TaskSet, poll: Poll) throws -> [InstructionCost] {
+        let state = try initialized()
+        let memory = state.memory(1)[0]
+        return try state.training.profile(count: tasks.count, parameters: state.parameterPointers, poll: poll) {
+            task, _, worker in
+            try load(task, of: tasks, nil, nil, into: memory, for: worker, in: state)
+        }
     }
 
     /// Refuses a task from which the algorithm cannot learn, and targets that the loss is not defined for.

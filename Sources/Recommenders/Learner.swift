@@ -49,6 +49,7 @@ public final class Learner {
         let tensors: [Tensor]
         private let precision: Precision
         private var memory: [TaskMemory] = []
+        private var tableGradients: [TableGradients] = []
 
         init(_ model: Model, _ options: LearnerOptions) throws {
             self.model = model
@@ -67,10 +68,16 @@ public final class Learner {
 
         var parameterPointers: [UnsafeRawPointer] { store.parameters.map { UnsafeRawPointer($0.pointer) } }
 
-        /// Memory for `count` tasks.
+        /// Memory for `count` threads.
         func memory(_ count: Int) -> [TaskMemory] {
             while memory.count < count { memory.append(TaskMemory(model, precision)) }
             return memory
+        }
+
+        /// Room for what `count` tasks leave for the tables.
+        func tableGradients(_ count: Int) -> [TableGradients] {
+            while tableGradients.count < count { tableGradients.append(TableGradients(model)) }
+            return tableGradients
         }
     }
 

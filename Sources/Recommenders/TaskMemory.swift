@@ -3,39 +3,21 @@ import Graph
 import Kernels
 import MetaLearning
 
-/// A task in memory: its working set, the rows of tables that it touches, and room for their gradients.
+/// A task in memory: its working set and the rows of tables that it touches. A thread has one and reuses it.
 final class TaskMemory {
     let working: WorkingSet
     private let model: Model
-    private var rows: Rows
-
-    /// Per table: gathered rows and their gradient, each [touched rows, columns].
-    private struct Rows: ~Copyable {
-        var gathered: UnsafeMutablePointer<Scratch>
-        var gradients: UnsafeMutablePointer<Scratch>
-        let count: Int
-
-        init(_ count: Int) {
-            self.count = count
-            gathered = .allocate(capacity: count)
-            gradients = .allocate(capacity: count)
-            for index in 0..<count {
-                (gathered + index).initialize(to: Scratch())
-                (gradients + index).initialize(to: Scratch())
-            }
-        }
-
-        deinit {
-            gathered.deinitialize(count: count).deallocate()
-            gradients.deinitialize(count: count).deallocate()
-        }
-    }
+    /// Per table: gathered rows, [touched rows, columns].
+    private let rows: UnsafeMutablePointer<Scratch>
 
     init(_ model: Model, _ precision: Precision) {
         self.model = model
         working = WorkingSet(items: model.items, users: model.users, precision: precision)
-        rows = Rows(model.tables.count)
+        rows = .allocate(capacity: model.tables.count)
+        for table in model.tables.indices { (rows + table).initialize(to: Scratch()) }
     }
+
+    deinit { rows.deinitialize(count: model.tables.count).deallocate() }
 
     /// Gathers the touched rows of all tables, brought up to date first.
     func gather(from store: ParameterStore) {
@@ -45,21 +27,17 @@ final class TaskMemory {
             let parameter = store.parameters[table.parameter]
             store.settle(touched.rows, count: touched.count, of: parameter)
             let size = touched.count * table.columns * store.precision.elementSize
-            rows.gathered[number].reserve(byteCount: size)
-            rows.gradients[number].reserve(byteCount: size)
+            rows[number].reserve(byteCount: size)
             var bag = mr_bag(
                 rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil
             )
             store.precision.kernels.pointee.bag(
-                &bag, parameter.pointer, Int64(table.columns), rows.gathered[number].pointer,
-                Int64(table.columns))
+                &bag, parameter.pointer, Int64(table.columns), rows[number].pointer, Int64(table.columns))
         }
     }
 
     /// The gathered rows of a table, [touched rows, columns].
-    func gathered(_ table: Int) -> UnsafeMutableRawPointer { rows.gathered[table].pointer }
-    /// Room for the gradient of a table's touched rows.
-    func gradient(_ table: Int) -> UnsafeMutableRawPointer { rows.gradients[table].pointer }
+    func gathered(_ table: Int) -> UnsafeMutableRawPointer { rows[table].pointer }
 
     /// Gives the task to a worker. `gather` comes first.
     func bind(to worker: Worker) {
@@ -71,7 +49,7 @@ final class TaskMemory {
         worker.setInput(Model.queryTargets, working.targets(.query))
         for number in model.tables.indices {
             worker.setSize(.table(number), working.touchedRows(ofTable: number).count)
-            worker.setInput(model.tableInput(number), rows.gathered[number].pointer)
+            worker.setInput(model.tableInput(number), rows[number].pointer)
         }
         for field in model.fields.indices {
             let schema = model.fields[field]

@@ -202,7 +202,7 @@ import Testing
                         .leaked.pointer, scale: 1)
             }
             guard let before = allocationCount() else { return nil }
-            try program.run(sums: targets, store: { _, worker in _ = worker.scalarOutput(0) })
+            try program.run(sums: targets, store: { _, _, worker in _ = worker.scalarOutput(0) })
             return allocationCount()! - before
         }
         guard

@@ -64,7 +64,7 @@ import Testing
         #expect(try GradientClipping(norm: 3.5).apply(to: gradients, precision) == 7)
         #expect((0..<2).map { load(dense.pointer, $0, precision) } == [1, -1.5])
         #expect(load(rows.values, 0, precision) == 3)
-        #expect(GradientClipping.norm(of: gradients, precision) == 3.5)
+        #expect(try GradientClipping.norm(of: gradients, precision) == 3.5)
         // Within the bound nothing moves.
         #expect(try GradientClipping(norm: 3.5).apply(to: gradients, precision) == 3.5)
         #expect(load(rows.values, 0, precision) == 3)

@@ -67,7 +67,7 @@ public final class TestProgram {
     /// Runs the plan for every task; `loaded` is called when a task's memory is bound.
     public func run(
         threads: Int = 1, sums: [Executor.TaskSum] = [], poll: Poll = .none,
-        loaded: (Int, Int, Worker) throws -> Void = { _, _, _ in }, store: (Int, Worker) -> Void = { _, _ in }
+        loaded: (Int, Int, Worker) throws -> Void = { _, _, _ in }, store: (Int, Int, Worker) -> Void = { _, _, _ in }
     ) throws {
         try executor.run(
             count: tasks.count, threads: threads, parameters: parameters.map { UnsafeRawPointer($0.pointer) },
@@ -85,7 +85,7 @@ public final class TestProgram {
         var results = [[Matrix]](repeating: [], count: tasks.count)
         try results.withUnsafeMutableBufferPointer { results in
             nonisolated(unsafe) let results = results
-            try run(threads: threads, loaded: loaded) { number, worker in
+            try run(threads: threads, loaded: loaded) { number, _, worker in
                 results[number] = (0..<plan.outputCount).map { output in
                     let view = worker.output(output)
                     return Matrix(view.rows, view.columns) { row, column in

@@ -104,9 +104,19 @@ typedef struct mr_bag {
     const void *_Nullable weights;
 } mr_bag;
 
+/* Steps of Adam (Kingma and Ba, 2015): `missed` steps whose gradient is zero, then one with a gradient if there is one.
+ *     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, x -= size m / (sqrt(inverse2 v) + epsilon)
+ * The bits are those of so many calls with one step each. */
 typedef struct mr_adam {
-    double learning_rate, beta1, beta2, epsilon;
-    double correction1, correction2; /* 1 - beta1^t, 1 - beta2^t */
+    double beta1, beta2, epsilon;
+    /* Four numbers a step: size = rate / (1 - beta1^t), inverse2 = 1 / (1 - beta2^t), the largest size that any step
+     * from here on may have, and one unused. */
+    const double *steps;
+    int64_t missed;
+    /* Whether m / sqrt(inverse2 v) shrinks from each missed step to the next, whatever m and v. */
+    int32_t moves_shrink;
+    /* From this |x| on, a move by the smallest m that decays no further does not change x. */
+    double rest_above;
 } mr_adam;
 
 typedef struct mr_kernels {
@@ -138,9 +148,7 @@ typedef struct mr_kernels {
     double (*sum_of_squares)(int64_t n, const void *x);              /* accumulated in double, in a fixed order */
     void (*convert_float)(int64_t n, const float *x, void *out);     /* to the table's type */
     void (*convert_double)(int64_t n, const double *x, void *out);
-    /* m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
-     * x -= learning_rate * (m / correction1) / (sqrt(v / correction2) + epsilon). Without g: g = 0, the same bits as
-     * a g of zeros. */
+    /* Without g: the missed steps alone. */
     void (*adam)(int64_t n, const mr_adam *options, void *x, void *m, void *v, const void *_Nullable g);
 } mr_kernels;
 
@@ -150,6 +158,11 @@ uint32_t mr_cpu_variants(void);
 int64_t mr_processor_count(void);
 /* The value of METAREC_ISA, or null. */
 const char *_Nullable mr_forced_isa(void);
+
+/* Asks for memory that will soon be written, `byte_count` bytes from `p`. */
+static inline void mr_prefetch(const void *p, int64_t byte_count) {
+    for (int64_t offset = 0; offset < byte_count; offset += 64) __builtin_prefetch((const char *)p + offset, 1);
+}
 
 #pragma clang assume_nonnull end
 #endif

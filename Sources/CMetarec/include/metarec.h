@@ -138,6 +138,18 @@ int32_t mr_learner_meta_gradient(mr_learner *learner, mr_tasks *tasks, mr_poll p
 /* One outer step on all of the tasks. */
 int32_t mr_learner_step(mr_learner *learner, mr_tasks *tasks, mr_poll poll, double *out_loss, mr_error *error);
 
+/* What one instruction of the training plan costs, a mean over the tasks. */
+typedef struct mr_instruction_cost {
+    char text[96]; /* the kernel, its sizes and what is fused into it, cut to fit */
+    double multiply_adds, seconds;
+} mr_instruction_cost;
+
+/* Number of instructions of the training plan. */
+int32_t mr_learner_instruction_count(mr_learner *learner, int64_t *out, mr_error *error);
+/* out: one per instruction, in the order in which they run. */
+int32_t mr_learner_profile(mr_learner *learner, mr_tasks *tasks, mr_poll poll, mr_instruction_cost *out,
+                           mr_error *error);
+
 /* How an epoch draws support and query from all rows of a task: sizes uniform in low ... high, at least one row left
  * for the other side; tasks of fewer than two rows sit out. */
 typedef struct mr_episodes {

@@ -3,60 +3,62 @@ import CMetarec
 extension Executor {
     /// The interpreter: one kernel call per instruction.
     func execute(_ instructions: UnsafeMutableBufferPointer<Instruction>, _ worker: Worker) {
+        for index in instructions.indices { execute(instructions[index], worker) }
+    }
+
+    /// One kernel call.
+    @inline(__always) func execute(_ i: Instruction, _ worker: Worker) {
         let kernels = kernels
         let (dimensions, coefficients) = (worker.dimensions, worker.coefficients)
         func size(_ index: Int32) -> Int64 { Int64(dimensions[Int(index)]) }
 
-        for index in instructions.indices {
-            let i = instructions[index]
-            let out = worker.address(i.out)
-            let (rows, columns) = (size(i.rows), size(i.columns))
-            let a = i.a.map { worker.address($0) } ?? out
-            let aRow = i.a.map { size($0.stride) } ?? 0
-            let outRow = size(i.out.stride)
-            switch i.kernel {
-            case .gemm:
-                var product = mr_gemm(
-                    m: rows, n: columns, k: size(i.inner), a: a, a_row: i.transposesA ? 1 : aRow,
-                    a_column: i.transposesA ? aRow : 1,
-                    b: i.b.map { UnsafeRawPointer(worker.address($0)) } ?? UnsafeRawPointer(out),
-                    b_row: i.b.map { size($0.stride) } ?? 0, c: out, c_row: outRow,
-                    d: i.d.map { UnsafeRawPointer(worker.address($0)) }, d_row: i.d.map { size($0.stride) } ?? 0,
-                    mask: i.mask.map { UnsafeRawPointer(worker.address($0)) },
-                    mask_row: i.mask.map { size($0.stride) } ?? 0, alpha: coefficients[Int(i.coefficient)],
-                    epilogue: i.epilogue)
-                kernels.gemm(&product)
-            case .chain:
-                let chain = chains[Int(i.detail)]
-                for number in 0..<chain.inputs.count {
-                    let input = chain.inputs[number]
-                    worker.chainInputs[number] = mr_chain_input(
-                        data: worker.address(input.operand), row: size(input.operand.stride),
-                        column: Int64(input.columnStride))
-                }
-                var call = mr_chain(
-                    rows: rows, columns: columns, input_count: Int32(chain.inputs.count),
-                    step_count: chain.stepCount, inputs: worker.chainInputs,
-                    steps: chain.steps, values: coefficients, out: out, out_row: outRow)
-                kernels.chain(&call)
-            case .sum:
-                kernels.sum(i.detail, rows, columns, a, aRow, coefficients[Int(i.coefficient)], out, outRow)
-            case .transpose: kernels.transpose(rows, columns, a, aRow, out, outRow)
-            case .copy: kernels.copy(rows, columns, a, aRow, out, outRow)
-            case .fill: kernels.fill(rows, columns, coefficients[Int(i.coefficient)], out, outRow)
-            case .rowMax: kernels.row_max(rows, columns, a, aRow, out, outRow)
-            case .softmax: kernels.softmax(rows, columns, a, aRow, out, outRow)
-            case .logSumExp: kernels.log_sum_exp(rows, columns, a, aRow, out, outRow)
-            case .bag:
-                var bag = worker.indices[Int(i.detail)]
-                bag.columns = columns
-                kernels.bag(&bag, a, aRow, out, outRow)
-            case .bagTransposed:
-                var bag = worker.indices[Int(i.detail)]
-                bag.columns = columns
-                kernels.fill(rows, columns, 0, out, outRow)
-                kernels.bag_transposed(&bag, a, aRow, out, outRow)
+        let out = worker.address(i.out)
+        let (rows, columns) = (size(i.rows), size(i.columns))
+        let a = i.a.map { worker.address($0) } ?? out
+        let aRow = i.a.map { size($0.stride) } ?? 0
+        let outRow = size(i.out.stride)
+        switch i.kernel {
+        case .gemm:
+            var product = mr_gemm(
+                m: rows, n: columns, k: size(i.inner), a: a, a_row: i.transposesA ? 1 : aRow,
+                a_column: i.transposesA ? aRow : 1,
+                b: i.b.map { UnsafeRawPointer(worker.address($0)) } ?? UnsafeRawPointer(out),
+                b_row: i.b.map { size($0.stride) } ?? 0, c: out, c_row: outRow,
+                d: i.d.map { UnsafeRawPointer(worker.address($0)) }, d_row: i.d.map { size($0.stride) } ?? 0,
+                mask: i.mask.map { UnsafeRawPointer(worker.address($0)) },
+                mask_row: i.mask.map { size($0.stride) } ?? 0, alpha: coefficients[Int(i.coefficient)],
+                epilogue: i.epilogue)
+            kernels.gemm(&product)
+        case .chain:
+            let chain = chains[Int(i.detail)]
+            for number in 0..<chain.inputs.count {
+                let input = chain.inputs[number]
+                worker.chainInputs[number] = mr_chain_input(
+                    data: worker.address(input.operand), row: size(input.operand.stride),
+                    column: Int64(input.columnStride))
             }
+            var call = mr_chain(
+                rows: rows, columns: columns, input_count: Int32(chain.inputs.count),
+                step_count: chain.stepCount, inputs: worker.chainInputs,
+                steps: chain.steps, values: coefficients, out: out, out_row: outRow)
+            kernels.chain(&call)
+        case .sum:
+            kernels.sum(i.detail, rows, columns, a, aRow, coefficients[Int(i.coefficient)], out, outRow)
+        case .transpose: kernels.transpose(rows, columns, a, aRow, out, outRow)
+        case .copy: kernels.copy(rows, columns, a, aRow, out, outRow)
+        case .fill: kernels.fill(rows, columns, coefficients[Int(i.coefficient)], out, outRow)
+        case .rowMax: kernels.row_max(rows, columns, a, aRow, out, outRow)
+        case .softmax: kernels.softmax(rows, columns, a, aRow, out, outRow)
+        case .logSumExp: kernels.log_sum_exp(rows, columns, a, aRow, out, outRow)
+        case .bag:
+            var bag = worker.indices[Int(i.detail)]
+            bag.columns = columns
+            kernels.bag(&bag, a, aRow, out, outRow)
+        case .bagTransposed:
+            var bag = worker.indices[Int(i.detail)]
+            bag.columns = columns
+            kernels.fill(rows, columns, 0, out, outRow)
+            kernels.bag_transposed(&bag, a, aRow, out, outRow)
         }
     }
 }

@@ -42,11 +42,11 @@ public final class Executor {
     public let plan: Plan
     private let precision: Precision
     private let interface: Interface
-    private let instructions: UnsafeMutableBufferPointer<Instruction>
+    let instructions: UnsafeMutableBufferPointer<Instruction>
     private let prologue: UnsafeMutableBufferPointer<Instruction>
     let chains: [PreparedChain]
     let kernels: mr_kernels
-    private var workers: [Worker] = []
+    private(set) var workers: [Worker] = []
     private let layout: TaskLayout
     private let shared: Worker
     private let sharedMemory: Buffer
@@ -90,18 +90,17 @@ public final class Executor {
     ///   - sums: outputs to be summed over the tasks.
     ///   - load: sets sizes, inputs and indices of a task. Called on any thread, once per task; the first argument is the
     ///     task, the second the thread's number.
-    ///   - store: reads a task's outputs.
+    ///   - store: reads a task's outputs, on the thread that has loaded it; the arguments are those of `load`.
     /// - Throws: what `load` throws for the earliest task that fails, or interrupted. Targets of sums are then unchanged.
     public func run(
         count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
         load: (Int, Int, Worker) throws -> Void,
-        store: (Int, Worker) -> Void = { _, _ in }
+        store: (Int, Int, Worker) -> Void = { _, _, _ in }
     ) throws {
         guard count > 0 else { return }
         let runs = min(count, Executor.maximumRuns)
         let threads = max(1, min(threads, runs))
-        while workers.count < threads { workers.append(Worker(plan, layout, precision, interface)) }
-        runPrologue(parameters, workers[..<threads])
+        prepare(threads: threads, parameters)
 
         var stride = 0
         let parts = sums.map { sum in
@@ -131,7 +130,7 @@ public final class Executor {
                         add(worker.output(parts[index].output), to: target)
                     }
                 }
-                store(task, worker)
+                store(task, thread, worker)
             }
         }
         try parallel(count: parts.count, threads: threads) { index, _, _ in
@@ -144,6 +143,12 @@ public final class Executor {
     }
 
     // MARK: Before the tasks
+
+    /// Makes workers `0 ..< threads` ready to load tasks.
+    func prepare(threads: Int, _ parameters: [UnsafeRawPointer]) {
+        while workers.count < threads { workers.append(Worker(plan, layout, precision, interface)) }
+        runPrologue(parameters, workers[..<threads])
+    }
 
     private func runPrologue(_ parameters: [UnsafeRawPointer], _ workers: ArraySlice<Worker>) {
         for (index, slot) in plan.slots.enumerated() {

@@ -9,7 +9,7 @@ import Kernels
 ///     x ← x − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 ///
 /// An element with momentum moves without a gradient too. Rows of a table get those moves when they are next looked
-/// at (`catchUp`), each with the corrections and the rate of its own step: the bits are those of the dense update.
+/// at, each with the corrections and the rate of its own step: the bits are those of the dense update.
 public struct Adam: Optimizer {
     /// η, the largest rate of any step.
     public let learningRate: Double
@@ -21,6 +21,7 @@ public struct Adam: Optimizer {
     public let epsilon: Double
     private let powers1: PowerTable
     private let powers2: PowerTable
+    private let restAbove: (float: Double, double: Double)
 
     /// Errors: a learning rate that is not positive, a decay outside 0 ..< 1, an epsilon below 1e-30 (it must not
     /// vanish in single precision).
@@ -40,6 +41,7 @@ public struct Adam: Optimizer {
         self.epsilon = epsilon
         powers1 = PowerTable(beta1)
         powers2 = PowerTable(beta2)
+        restAbove = Adam.restAbove(learningRate, beta1, epsilon)
     }
 
     /// "adam".
@@ -49,23 +51,51 @@ public struct Adam: Optimizer {
     /// η, the same at every step.
     public func learningRate(at step: Int) -> Double { learningRate }
 
-    /// The three equations above.
-    public func update(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer, step: Int) {
-        apply(parameter, elements, gradient: gradient, step: step)
+    /// η / (1 − β₁ᵗ), 1 / (1 − β₂ᵗ), and the largest that the first can still be, with room for rounding.
+    public func numbers(of step: Int) -> StepNumbers {
+        let correction1 = 1 - powers1[step]
+        return StepNumbers(
+            learningRate(at: step) / correction1, 1 / (1 - powers2[step]), 1.001 * learningRate / correction1, 0)
     }
 
-    /// 1 − β₁ᵗ.
-    func correction1(at step: Int) -> Double { 1 - powers1[step] }
-
-    /// One step; without a gradient, g = 0.
-    func apply(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer?, step: Int) {
-        var options = mr_adam(
-            learning_rate: learningRate(at: step), beta1: beta1, beta2: beta2, epsilon: epsilon,
-            correction1: correction1(at: step), correction2: 1 - powers2[step])
+    /// The three equations, once for each step.
+    public func advance(
+        _ parameter: Parameter, _ elements: Range<Int>, through steps: Steps, gradient: UnsafeRawPointer?
+    ) {
+        let isFloat = parameter.precision == .float
         let first = elements.lowerBound
-        parameter.precision.kernels.pointee.adam(
-            Int64(elements.count), &options, parameter.address(of: first, in: parameter.values),
-            parameter.address(of: first, in: parameter.state[0]),
-            parameter.address(of: first, in: parameter.state[1]), gradient)
+        steps.numbers.withMemoryRebound(to: Double.self, capacity: 4 * steps.count) { numbers in
+            var options = mr_adam(
+                beta1: beta1, beta2: beta2, epsilon: epsilon, steps: numbers,
+                missed: Int64(gradient == nil ? steps.count : steps.count - 1),
+                moves_shrink: movesShrink(after: steps.first) ? 1 : 0,
+                rest_above: isFloat ? restAbove.float : restAbove.double)
+            parameter.precision.kernels.pointee.adam(
+                Int64(elements.count), &options, parameter.address(of: first, in: parameter.values),
+                parameter.address(of: first, in: parameter.state[0]),
+                parameter.address(of: first, in: parameter.state[1]), gradient)
+        }
+    }
+
+    /// Whether m / √(v / (1 − β₂ᵗ)) shrinks from step `step` on, with a gradient of zero.
+    ///
+    /// m shrinks by β₁. The root shrinks by √(β₂ (1 − β₂ᵗ) / (1 − β₂ᵗ⁺¹)), which grows with t: so the first step decides.
+    /// A v so small that it is rounded coarsely must not show beside ε.
+    private func movesShrink(after step: Int) -> Bool {
+        guard epsilon >= 1e-12 else { return false }
+        let root = beta2 * (1 - powers2[step]) / (1 - powers2[step + 1])
+        return beta1 * beta1 < 0.999 * root
+    }
+
+    /// Rounding stops the decay of m at about 1 / (1 − β₁) of the smallest numbers. It takes an |x| of at least 2⁵⁴ (2²⁵)
+    /// times the move by such an m, which is at most η m / ((1 − β₁) ε), not to be changed by it.
+    private static func restAbove(_ learningRate: Double, _ beta1: Double, _ epsilon: Double) -> (
+        float: Double, double: Double
+    ) {
+        let move = learningRate / ((1 - beta1) * (1 - beta1) * epsilon)
+        return (
+            max(Double(Float.leastNormalMagnitude), 0x1p26 * move * Double(Float.leastNonzeroMagnitude)),
+            max(Double.leastNormalMagnitude, 0x1p55 * move * Double.leastNonzeroMagnitude)
+        )
     }
 }

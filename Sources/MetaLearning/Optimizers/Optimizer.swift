@@ -9,8 +9,23 @@ public protocol Optimizer: Sendable {
     var stateNames: [String] { get }
     /// The rate of step number `step`; the first step is 1.
     func learningRate(at step: Int) -> Double
-    /// Updates `elements` of a parameter; `gradient` holds theirs only.
-    func update(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer, step: Int)
-    /// Gives `elements` the very bits that an update with a gradient of zeros in each of the `missed` steps gives them.
-    func catchUp(_ parameter: Parameter, _ elements: Range<Int>, missed: ClosedRange<Int>)
+    /// What `advance` needs to know of a step, the same for all elements.
+    func numbers(of step: Int) -> StepNumbers
+    /// Takes `elements` of a parameter through steps in which their gradient is zero, except in the last, where it is
+    /// `gradient`, if there is one: the bits of one call for each step.
+    func advance(
+        _ parameter: Parameter, _ elements: Range<Int>, through steps: Steps, gradient: UnsafeRawPointer?)
+}
+
+/// Four numbers that an optimizer derives from the number of a step.
+public typealias StepNumbers = SIMD4<Double>
+
+/// Consecutive outer steps.
+public struct Steps {
+    /// The first; the very first step is 1.
+    public let first: Int
+    /// How many, at least one.
+    public let count: Int
+    /// Each one's numbers.
+    public let numbers: UnsafePointer<StepNumbers>
 }

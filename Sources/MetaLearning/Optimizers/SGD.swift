@@ -21,12 +21,15 @@ public struct SGD: Optimizer {
     /// η, the same at every step.
     public func learningRate(at step: Int) -> Double { learningRate }
 
-    /// x ← x − η g.
-    public func update(_ parameter: Parameter, _ elements: Range<Int>, gradient: UnsafeRawPointer, step: Int) {
-        let x = parameter.address(of: elements.lowerBound, in: parameter.values)
-        parameter.precision.kernels.pointee.axpy(Int64(elements.count), -learningRate(at: step), gradient, x)
-    }
+    /// η.
+    public func numbers(of step: Int) -> StepNumbers { StepNumbers(repeating: learningRate(at: step)) }
 
-    /// Without a gradient nothing moves.
-    public func catchUp(_ parameter: Parameter, _ elements: Range<Int>, missed: ClosedRange<Int>) {}
+    /// x ← x − η g; without a gradient nothing moves.
+    public func advance(
+        _ parameter: Parameter, _ elements: Range<Int>, through steps: Steps, gradient: UnsafeRawPointer?
+    ) {
+        guard let gradient else { return }
+        let x = parameter.address(of: elements.lowerBound, in: parameter.values)
+        parameter.precision.kernels.pointee.axpy(Int64(elements.count), -steps.numbers[steps.count - 1].x, gradient, x)
+    }
 }
