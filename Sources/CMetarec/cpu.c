@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 uint32_t mr_cpu_variants(void) {
@@ -27,6 +28,21 @@ int64_t mr_processor_count(void) {
 #endif
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? count : 1;
+}
+
+void mr_wait(int64_t turn) {
+    if (turn < 2000) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    } else if (turn < 4000) {
+        sched_yield();
+    } else {
+        struct timespec nap = {0, 50000};
+        nanosleep(&nap, NULL);
+    }
 }
 
 const char *mr_forced_isa(void) { return getenv("METAREC_ISA"); }

@@ -23,16 +23,16 @@ public struct GradientClipping: Hashable, Sendable {
     ///
     /// A norm that is not finite is returned and nothing is scaled: the caller decides what to do with such a step.
     @discardableResult
-    public func apply(to gradients: [ParameterGradient], _ precision: Precision, threads: Int = 1) throws -> Double {
+    public func apply(to gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws -> Double {
         let kernels = precision.kernels.pointee
         if let value {
-            try GradientClipping.forEachPiece(of: gradients, precision, threads) { _, pointer, count in
+            try GradientClipping.forEachPiece(of: gradients, precision, team) { _, pointer, count in
                 kernels.clamp(Int64(count), -value, value, pointer)
             }
         }
-        let length = try GradientClipping.norm(of: gradients, precision, threads: threads)
+        let length = try GradientClipping.norm(of: gradients, precision, team)
         if let norm, length.isFinite, length > norm {
-            try GradientClipping.forEachPiece(of: gradients, precision, threads) { _, pointer, count in
+            try GradientClipping.forEachPiece(of: gradients, precision, team) { _, pointer, count in
                 kernels.scale(Int64(count), norm / length, pointer)
             }
         }
@@ -40,12 +40,12 @@ public struct GradientClipping: Hashable, Sendable {
     }
 
     /// ‖g‖₂ over all gradients together, summed in double, piece by piece and then in their order.
-    public static func norm(of gradients: [ParameterGradient], _ precision: Precision, threads: Int = 1) throws -> Double {
+    public static func norm(of gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws -> Double {
         let squares = precision.kernels.pointee.sum_of_squares
         var sums = [Double](repeating: 0, count: ParameterGradient.pieces(of: gradients).count)
         try sums.withUnsafeMutableBufferPointer { sums in
             nonisolated(unsafe) let sums = sums
-            try GradientClipping.forEachPiece(of: gradients, precision, threads) { index, pointer, count in
+            try GradientClipping.forEachPiece(of: gradients, precision, team) { index, pointer, count in
                 sums[index] = squares(Int64(count), pointer)
             }
         }
@@ -53,11 +53,11 @@ public struct GradientClipping: Hashable, Sendable {
     }
 
     private static func forEachPiece(
-        of gradients: [ParameterGradient], _ precision: Precision, _ threads: Int,
+        of gradients: [ParameterGradient], _ precision: Precision, _ team: Team,
         _ body: (_ index: Int, _ pointer: UnsafeMutableRawPointer, _ count: Int) -> Void
     ) throws {
         let pieces = ParameterGradient.pieces(of: gradients)
-        try parallel(count: pieces.count, threads: threads) { index, _, _ in
+        try team.parallel(count: pieces.count) { index, _, _ in
             let elements = pieces[index].elements
             let start = gradients[pieces[index].gradient].elements.pointer
             body(index, start + elements.lowerBound * precision.elementSize, elements.count)

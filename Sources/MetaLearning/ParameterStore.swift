@@ -122,7 +122,7 @@ public final class ParameterStore: @unchecked Sendable {
     ///
     /// Cost: the dense parameters and the touched rows. Errors: gradients that do not fit the parameters; nothing is
     /// changed then.
-    public func apply(_ gradients: [ParameterGradient], threads: Int = 1) throws {
+    public func apply(_ gradients: [ParameterGradient], _ team: Team = .alone) throws {
         guard gradients.count == parameters.count else {
             throw MetarecError.value("gradients: \(gradients.count) came, wanted \(parameters.count)")
         }
@@ -136,7 +136,7 @@ public final class ParameterStore: @unchecked Sendable {
             }
         }
         let pieces = ParameterGradient.pieces(of: gradients)
-        try parallel(count: pieces.count, threads: threads) { index, _, _ in
+        try team.parallel(count: pieces.count) { index, _, _ in
             let piece = pieces[index]
             let parameter = parameters[piece.gradient]
             switch gradients[piece.gradient] {

@@ -10,7 +10,9 @@ extension Learner {
     public func metaGradient(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws -> Double {
         let state = try initialized()
         let all = Array(0..<tasks.count)
-        let loss = try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, poll: poll, in: state)
+        let loss = try Team.with(threads: options.threads) { team in
+            try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, team, poll, in: state)
+        }
         for (index, spec) in state.model.specs.enumerated() where !spec.isTable {
             guard let buffer = state.dense[index] else { continue }
             out[index].copyMemory(from: buffer.pointer, byteCount: spec.count * precision.elementSize)
@@ -29,7 +31,10 @@ extension Learner {
     /// - Throws: as `metaGradient`. The parameters are then unchanged.
     public func step(_ tasks: TaskSet, poll: Poll) throws -> Double {
         let state = try initialized()
-        return try step(Array(0..<tasks.count), of: tasks, episodes: nil, epoch: state.store.steps, poll, in: state)
+        return try Team.with(threads: options.threads) { team in
+            try step(
+                Array(0..<tasks.count), of: tasks, episodes: nil, epoch: state.store.steps, team, poll, in: state)
+        }
     }
 
     /// One pass over the tasks, shuffled by (seed, epoch), in batches; returns the mean meta-loss of its steps.
@@ -39,12 +44,14 @@ extension Learner {
         let state = try initialized()
         let order = try self.order(of: tasks, isDrawn: episodes != nil, epoch: epoch, poll)
         var sum = 0.0
-        for start in stride(from: 0, to: order.count, by: options.batchSize) {
-            let batch = order[start..<min(start + options.batchSize, order.count)]
-            let (done, total) = (Double(start), Double(order.count))
-            poll.enter(done / total..<(done + Double(batch.count)) / total, loss: start == 0 ? .nan : sum / done)
-            let loss = try step(Array(batch), of: tasks, episodes: episodes, epoch: epoch, poll, in: state)
-            sum += loss * Double(batch.count)
+        try Team.with(threads: options.threads) { team in
+            for start in stride(from: 0, to: order.count, by: options.batchSize) {
+                let batch = order[start..<min(start + options.batchSize, order.count)]
+                let (done, total) = (Double(start), Double(order.count))
+                poll.enter(done / total..<(done + Double(batch.count)) / total, loss: start == 0 ? .nan : sum / done)
+                let loss = try step(Array(batch), of: tasks, episodes: episodes, epoch: epoch, team, poll, in: state)
+                sum += loss * Double(batch.count)
+            }
         }
         return sum / Double(order.count)
     }
@@ -70,7 +77,8 @@ extension Learner {
     }
 
     private func step(
-        _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ poll: Poll, in state: State
+        _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ team: Team, _ poll: Poll,
+        in state: State
     ) throws -> Double {
         let (seed, rate) = (options.seed, options.unknownRate)
         let loss = try accumulate(
@@ -80,7 +88,7 @@ extension Learner {
                 let keys = SeededGenerator(seed, 0x41DE, UInt64(bitPattern: Int64(epoch)), UInt64(task))
                 return (episode, rate > 0 ? Hiding(rate: rate, generator: keys) : nil)
             },
-            poll: poll, in: state)
+            team, poll, in: state)
         var gradients: [ParameterGradient] = []
         for (index, spec) in state.model.specs.enumerated() {
             if let buffer = state.dense[index] {
@@ -89,9 +97,9 @@ extension Learner {
                 gradients.append(.sparse(state.sparse[table]))
             }
         }
-        let norm = try options.clipping.apply(to: gradients, precision, threads: options.threads)
+        let norm = try options.clipping.apply(to: gradients, precision, team)
         guard norm.isFinite else { throw Learner.notFinite("gradient") }
-        try state.store.apply(gradients, threads: options.threads)
+        try state.store.apply(gradients, team)
         return loss
     }
 
@@ -104,7 +112,8 @@ extension Learner {
 
     /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.
     private func accumulate(
-        _ batch: [Int], of tasks: TaskSet, draw: (Int) -> (Episode?, Hiding?), poll: Poll, in state: State
+        _ batch: [Int], of tasks: TaskSet, draw: (Int) -> (Episode?, Hiding?), _ team: Team, _ poll: Poll,
+        in state: State
     ) throws -> Double {
         guard !batch.isEmpty else { throw MetarecError.value("tasks: empty, wanted at least one task") }
         let model = state.model
@@ -116,7 +125,7 @@ extension Learner {
         let sums = model.specs.indices.compactMap { index in
             state.dense[index].map { Executor.TaskSum(output: 1 + index, into: $0.pointer, scale: scale) }
         }
-        let memory = state.memory(options.threads)
+        let memory = state.memory(team.threads)
         let touched = state.tableGradients(min(Learner.chunk, batch.count))
         var losses = [Double](repeating: 0, count: touched.count)
         var loss = 0.0
@@ -125,8 +134,8 @@ extension Learner {
             try losses.withUnsafeMutableBufferPointer { losses in
                 nonisolated(unsafe) let losses = losses
                 try state.training.run(
-                    count: chunk.count, threads: options.threads, parameters: state.parameterPointers, sums: sums,
-                    poll: poll,
+                    count: chunk.count, team: team, parameters: state.parameterPointers, sums: sums, poll: poll,
+                    cost: { (try? tasks.extent(of: chunk[start + $0]).count) ?? 0 },
                     load: { index, thread, worker in
                         let task = chunk[start + index]
                         let (episode, hiding) = draw(tasks.id(of: task))
@@ -137,7 +146,7 @@ extension Learner {
                         touched[index].take(from: worker, memory[thread], precision)
                     })
             }
-            try parallel(count: model.tables.count, threads: options.threads) { table, _, _ in
+            try team.parallel(count: model.tables.count) { table, _, _ in
                 for index in 0..<chunk.count { touched[index].add(table, to: state.sparse[table], scale: scale) }
             }
             for index in 0..<chunk.count { loss += losses[index] }

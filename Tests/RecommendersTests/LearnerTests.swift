@@ -365,7 +365,7 @@ import Testing
             _ = try allocations(half)
         }
         guard let few = try allocations(half), let many = try allocations(world.tasks) else { return }
-        #expect(few == many, "\(many - few) blocks for 30 tasks")
+        #expect(many <= few, "\(many - few) blocks for 30 tasks")
     }
 }
 

@@ -156,6 +156,8 @@ typedef struct mr_kernels {
 uint32_t mr_cpu_variants(void);
 /* Processors that this process may use. */
 int64_t mr_processor_count(void);
+/* What a thread does while it waits for another, for the `turn`-th time in a row: look again soon, at first. */
+void mr_wait(int64_t turn);
 /* The value of METAREC_ISA, or null. */
 const char *_Nullable mr_forced_isa(void);
 

@@ -37,6 +37,8 @@ public final class Executor {
 
     /// The most runs that tasks are divided into: enough for many threads, few enough to sum cheaply.
     public static let maximumRuns = 16
+    /// Elements of a sum that one thread adds up over the runs at a time: they stay in its nearest cache.
+    private static let pieceLength = 4096
 
     /// What is run.
     public let plan: Plan
@@ -86,21 +88,24 @@ public final class Executor {
     /// Runs the plan for tasks 0 ..< count.
     ///
     /// - Parameters:
+    ///   - team: the threads.
     ///   - parameters: the memory of each parameter, rows contiguous, padded as `Buffer` is.
     ///   - sums: outputs to be summed over the tasks.
+    ///   - cost: of a task, in any unit: the dearest runs then go first, so that threads end at nearly the same time.
     ///   - load: sets sizes, inputs and indices of a task. Called on any thread, once per task; the first argument is the
     ///     task, the second the thread's number.
     ///   - store: reads a task's outputs, on the thread that has loaded it; the arguments are those of `load`.
-    /// - Throws: what `load` throws for the earliest task that fails, or interrupted. Targets of sums are then unchanged.
+    /// - Throws: what `load` throws for a task that fails, the earliest in the order of runs, or interrupted. Targets of
+    ///   sums are then unchanged.
     public func run(
-        count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
-        load: (Int, Int, Worker) throws -> Void,
+        count: Int, team: Team, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
+        cost: ((Int) -> Int)? = nil, load: (Int, Int, Worker) throws -> Void,
         store: (Int, Int, Worker) -> Void = { _, _, _ in }
     ) throws {
         guard count > 0 else { return }
         let runs = min(count, Executor.maximumRuns)
-        let threads = max(1, min(threads, runs))
-        prepare(threads: threads, parameters)
+        prepare(threads: team.threads, parameters)
+        let order = order(of: runs, count: count, cost)
 
         var stride = 0
         let parts = sums.map { sum in
@@ -113,18 +118,19 @@ public final class Executor {
         stride = (stride + 127) & ~127
         if partialSums.byteCount < stride * runs { partialSums = Buffer(byteCount: stride * runs) }
 
-        try parallel(count: runs, threads: threads, poll: poll) { run, thread, tick in
+        try team.parallel(count: runs, poll: poll) { place, thread, tick in
+            let run = order[place]
             let worker = workers[thread]
             let partial = partialSums.pointer + run * stride
-            let first = run * count / runs
-            for task in first..<(run + 1) * count / runs {
-                try tick(Double(task) / Double(count))
+            let tasks = Executor.tasks(of: run, of: runs, count: count)
+            for task in tasks {
+                try tick((Double(place) + Double(task - tasks.lowerBound) / Double(tasks.count)) / Double(runs))
                 try load(task, thread, worker)
                 worker.resolve()
                 execute(instructions, worker)
                 for index in parts.indices {
                     let target = partial + parts[index].offset
-                    if task == first {
+                    if task == tasks.lowerBound {
                         worker.copyOutput(parts[index].output, to: target)
                     } else {
                         add(worker.output(parts[index].output), to: target)
@@ -133,13 +139,39 @@ public final class Executor {
                 store(task, thread, worker)
             }
         }
-        try parallel(count: parts.count, threads: threads) { index, _, _ in
+        let pieces = parts.indices.flatMap { index in
+            Swift.stride(from: 0, to: parts[index].count, by: Executor.pieceLength).map { (index, $0) }
+        }
+        try team.parallel(count: pieces.count) { number, _, _ in
+            let (index, start) = pieces[number]
+            let offset = start * precision.elementSize
             for run in 0..<runs {
                 kernels.axpy(
-                    Int64(parts[index].count), sums[index].scale,
-                    partialSums.pointer + run * stride + parts[index].offset, sums[index].target)
+                    Int64(min(Executor.pieceLength, parts[index].count - start)), sums[index].scale,
+                    partialSums.pointer + run * stride + parts[index].offset + offset, sums[index].target + offset)
             }
         }
+    }
+
+    /// `run` by a team of its own.
+    public func run(
+        count: Int, threads: Int, parameters: [UnsafeRawPointer], sums: [TaskSum] = [], poll: Poll = .none,
+        load: (Int, Int, Worker) throws -> Void, store: (Int, Int, Worker) -> Void = { _, _, _ in }
+    ) throws {
+        try Team.with(threads: min(threads, count)) {
+            try run(count: count, team: $0, parameters: parameters, sums: sums, poll: poll, load: load, store: store)
+        }
+    }
+
+    private static func tasks(of run: Int, of runs: Int, count: Int) -> Range<Int> {
+        run * count / runs..<(run + 1) * count / runs
+    }
+
+    /// The order in which runs are taken.
+    private func order(of runs: Int, count: Int, _ cost: ((Int) -> Int)?) -> [Int] {
+        guard let cost else { return Array(0..<runs) }
+        let costs = (0..<runs).map { Executor.tasks(of: $0, of: runs, count: count).reduce(0) { $0 + cost($1) } }
+        return (0..<runs).sorted { (-costs[$0], $0) < (-costs[$1], $1) }
     }
 
     // MARK: Before the tasks

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Graph
 
-@Suite struct ParallelTests {
+@Suite struct TeamTests {
     private struct Refusal: Error, Equatable { let index: Int }
 
     @Test(arguments: [0, 1, 7, 100], [1, 2, 8, 1000]) func everyIndexRunsOnce(count: Int, threads: Int) throws {
