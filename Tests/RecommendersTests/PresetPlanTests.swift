@@ -18,7 +18,7 @@ import Testing
     }
 
     /// Counted, not reasoned: a lost rewrite shows here. Fewer is better; then lower the numbers.
-    @Test(arguments: [(1, 2, 111, 2852), (5, 2, 334, 11373), (1, 1, 75, 1277), (5, 1, 158, 3572)])
+    @Test(arguments: [(1, 2, 109, 2843), (5, 2, 324, 10153), (1, 1, 75, 1277), (5, 1, 158, 3572)])
     func melu(steps: Int, order: Int, instructions: Int, thousandMultiplyAdds: Int) throws {
         let plan = try training([
             "algorithm": .text("maml"), "algorithm.inner_steps": .numbers([Double(steps)]),
@@ -30,7 +30,7 @@ import Testing
 
     @Test func fineTune() throws {
         let plan = try training(["algorithm": .text("joint_training")])
-        #expect(plan.instructionCount == 72)
-        #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == 1745)
+        #expect(plan.instructionCount == 70)
+        #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == 1737)
     }
 }
