@@ -2,7 +2,7 @@ import Graph
 public import Kernels
 
 /// Bounds on the outer gradient g: first each element to −value ... value, then g ← g · min(1, norm / ‖g‖₂), where
-    /// ‖g‖₂ is over all parameters together.
+/// ‖g‖₂ is over all parameters together.
 public struct GradientClipping: Hashable, Sendable {
     /// Bound on the norm over all parameters.
     public let norm: Double?
@@ -23,7 +23,8 @@ public struct GradientClipping: Hashable, Sendable {
     ///
     /// A norm that is not finite is returned and nothing is scaled: the caller decides what to do with such a step.
     @discardableResult
-    public func apply(to gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws -> Double {
+    public func apply(to gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws -> Double
+    {
         let kernels = precision.kernels.pointee
         if let value {
             try GradientClipping.forEachPiece(of: gradients, precision, team) { _, pointer, count in
@@ -40,7 +41,9 @@ public struct GradientClipping: Hashable, Sendable {
     }
 
     /// ‖g‖₂ over all gradients together, summed in double, piece by piece and then in their order.
-    public static func norm(of gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws -> Double {
+    public static func norm(of gradients: [ParameterGradient], _ precision: Precision, _ team: Team = .alone) throws
+        -> Double
+    {
         let squares = precision.kernels.pointee.sum_of_squares
         var sums = [Double](repeating: 0, count: ParameterGradient.pieces(of: gradients).count)
         try sums.withUnsafeMutableBufferPointer { sums in
