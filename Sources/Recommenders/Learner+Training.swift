@@ -140,10 +140,11 @@ extension Learner {
                         let task = chunk[start + index]
                         let (episode, hiding) = draw(tasks.id(of: task))
                         try load(task, of: tasks, episode, hiding, into: memory[thread], for: worker, in: state)
+                        touched[index].request(from: worker, memory[thread], precision)
                     },
-                    store: { index, thread, worker in
+                    store: { index, _, worker in
                         losses[index] = worker.scalarOutput(0)
-                        touched[index].take(from: worker, memory[thread], precision)
+                        touched[index].take(from: worker)
                     })
             }
             try team.parallel(count: model.tables.count) { table, _, _ in

@@ -21,15 +21,22 @@ final class TableGradients {
 
     deinit { parts.deinitialize(count: model.tables.count).deallocate() }
 
-    /// Takes over what `worker` has computed for the task in `memory`.
-    func take(from worker: Worker, _ memory: TaskMemory, _ precision: Precision) {
+    /// Asks `worker` for the gradients of the task in `memory`, and notes its rows.
+    func request(from worker: Worker, _ memory: TaskMemory, _ precision: Precision) {
         for number in model.tables.indices {
             let table = model.tables[number]
             let touched = memory.working.touchedRows(ofTable: number)
             parts[number].count = touched.count
             parts[number].rows.reserve(touched.count, of: Int32.self).update(from: touched.rows, count: touched.count)
             parts[number].values.reserve(byteCount: touched.count * table.columns * precision.elementSize)
-            worker.copyOutput(1 + table.parameter, to: parts[number].values.pointer)
+            worker.setOutput(1 + table.parameter, parts[number].values.pointer)
+        }
+    }
+
+    /// Takes over what `worker` has computed.
+    func take(from worker: Worker) {
+        for number in model.tables.indices {
+            worker.copyOutput(1 + model.tables[number].parameter, to: parts[number].values.pointer)
         }
     }
 

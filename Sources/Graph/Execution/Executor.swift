@@ -125,15 +125,17 @@ public final class Executor {
             let tasks = Executor.tasks(of: run, of: runs, count: count)
             for task in tasks {
                 try tick((Double(place) + Double(task - tasks.lowerBound) / Double(tasks.count)) / Double(runs))
+                let isFirst = task == tasks.lowerBound
                 try load(task, thread, worker)
+                if isFirst { for part in parts { worker.setOutput(part.output, partial + part.offset) } }
                 worker.resolve()
                 execute(instructions, worker)
-                for index in parts.indices {
-                    let target = partial + parts[index].offset
-                    if task == tasks.lowerBound {
-                        worker.copyOutput(parts[index].output, to: target)
+                for part in parts {
+                    let target = partial + part.offset
+                    if isFirst {
+                        worker.copyOutput(part.output, to: target)
                     } else {
-                        add(worker.output(parts[index].output), to: target)
+                        add(worker.output(part.output), to: target)
                     }
                 }
                 store(task, thread, worker)

@@ -21,6 +21,9 @@ public final class Worker {
     private let outputs: UnsafeMutableBufferPointer<Plan.Output>
     private let precision: Precision
     private let slotOfInput: UnsafeMutableBufferPointer<Int>
+    /// The slots that outputs have for themselves, or -1, and where the task's outputs are wanted.
+    private let slotOfOutput: UnsafeMutableBufferPointer<Int>
+    private let wantedAt: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
     let sizes: UnsafeMutablePointer<Int>
     let dimensions: UnsafeMutablePointer<Int>
     let coefficients: UnsafeMutablePointer<Double>
@@ -40,6 +43,8 @@ public final class Worker {
         }
         self.slotOfInput = .copy(slotOfInput)
         outputs = .copy(plan.outputs)
+        slotOfOutput = .copy(plan.outputs.indices.map { plan.ownSlot(ofOutput: $0) ?? -1 })
+        wantedAt = .copy(plan.outputs.map { _ in nil })
         arena = Buffer(byteCount: 0)
         sizes = .allocate(capacity: max(plan.symbolCount, shape.symbolCount) + 1)
         sizes.initialize(repeating: 0, count: max(plan.symbolCount, shape.symbolCount) + 1)
@@ -65,6 +70,8 @@ public final class Worker {
         chainInputs.deallocate()
         slotOfInput.deallocate()
         outputs.deallocate()
+        slotOfOutput.deallocate()
+        wantedAt.deallocate()
     }
 
     private nonisolated(unsafe) static let noIds: UnsafePointer<Int32> = {
@@ -92,6 +99,12 @@ public final class Worker {
         indices[number] = mr_bag(rows: Int64(rows), columns: 0, ids: ids, offsets: offsets, weights: weights)
     }
 
+    /// Asks for output `number` of the task at `pointer`: contiguous memory, padded as `Buffer` is, alive until the task
+    /// has run. `copyOutput` to the same place then costs nothing.
+    public func setOutput(_ number: Int, _ pointer: UnsafeMutableRawPointer) {
+        if slotOfOutput[number] >= 0 { wantedAt[number] = pointer }
+    }
+
     // MARK: What it gives back
 
     /// Output `number` of the task that has just run; valid until the next one.
@@ -105,6 +118,7 @@ public final class Worker {
     /// Copies output `number` to contiguous memory.
     public func copyOutput(_ number: Int, to target: UnsafeMutableRawPointer) {
         let view = output(number)
+        guard view.pointer != target else { return }
         precision.kernels.pointee.copy(
             Int64(view.rows), Int64(view.columns), view.pointer, Int64(view.stride), target, Int64(view.columns))
     }
@@ -132,5 +146,10 @@ public final class Worker {
             growthCount += 1
         }
         layout.place(bases, in: arena.pointer, sizes: sizes)
+        for number in wantedAt.indices {
+            guard let pointer = wantedAt[number] else { continue }
+            bases[slotOfOutput[number]] = pointer
+            wantedAt[number] = nil
+        }
     }
 }

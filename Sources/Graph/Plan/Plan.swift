@@ -40,6 +40,18 @@ public struct Plan: Sendable {
     /// How many sizes a task must bring: one more than the largest symbol in use.
     let symbolCount: Int
 
+    /// The slot of the arena that an output fills all alone, contiguously; nil where it shares memory.
+    func ownSlot(ofOutput number: Int) -> Int? {
+        let output = outputs[number]
+        let slot = slots[Int(output.operand.slot)]
+        func isAlone(_ other: Output) -> Bool { other.operand.slot != output.operand.slot }
+        guard slot.owner == .arena, output.operand.offset == 0, slot.rows == dimensions[Int(output.rows)],
+            slot.columns == dimensions[Int(output.columns)], slot.columns == dimensions[Int(output.operand.stride)],
+            outputs[..<number].allSatisfy(isAlone), outputs[(number + 1)...].allSatisfy(isAlone)
+        else { return nil }
+        return Int(output.operand.slot)
+    }
+
     /// Kernel calls per task.
     public var instructionCount: Int { instructions.count }
     /// Kernel calls per run, for all tasks together.
