@@ -127,15 +127,17 @@ public final class Executor {
                 try tick((Double(place) + Double(task - tasks.lowerBound) / Double(tasks.count)) / Double(runs))
                 let isFirst = task == tasks.lowerBound
                 try load(task, thread, worker)
-                if isFirst { for part in parts { worker.setOutput(part.output, partial + part.offset) } }
+                for index in parts.indices where isFirst {
+                    worker.setOutput(parts[index].output, partial + parts[index].offset)
+                }
                 worker.resolve()
                 execute(instructions, worker)
-                for part in parts {
-                    let target = partial + part.offset
+                for index in parts.indices {
+                    let target = partial + parts[index].offset
                     if isFirst {
-                        worker.copyOutput(part.output, to: target)
+                        worker.copyOutput(parts[index].output, to: target)
                     } else {
-                        add(worker.output(part.output), to: target)
+                        add(worker.output(parts[index].output), to: target)
                     }
                 }
                 store(task, thread, worker)
