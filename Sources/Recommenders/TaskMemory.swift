@@ -8,6 +8,7 @@ final class TaskMemory {
     let working: WorkingSet
     private let model: Model
     private var rows: Rows
+    private var values: ItemValues?
 
     /// Per table: gathered rows and their gradient, each [touched rows, columns].
     private struct Rows: ~Copyable {
@@ -37,9 +38,9 @@ final class TaskMemory {
         rows = Rows(model.tables.count)
     }
 
-    /// Gathers the touched rows of all tables, brought up to date first.
-    func gather(from store: ParameterStore) {
-        for number in model.tables.indices {
+    /// Gathers the touched rows of all tables, or of items' tables alone, brought up to date first.
+    func gather(from store: ParameterStore, itemsOnly: Bool = false) {
+        for number in model.tables.indices where !itemsOnly || model.isItemTable(number) {
             let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let parameter = store.parameters[table.parameter]
@@ -82,6 +83,24 @@ final class TaskMemory {
                 bind(field, schema, .query, isQuery: true, to: worker)
             }
         }
+    }
+
+    /// Room for a block's values of an item stage.
+    func block(_ columns: [Int]) -> ItemValues {
+        if let values, values.columns == columns { return values }
+        let new = ItemValues(rows: Blocks.size, columns: columns, working.precision)
+        values = new
+        return new
+    }
+
+    /// Gives candidates, loaded and gathered, to the worker of a stage.
+    func bindCandidates(to worker: Worker) {
+        worker.setSize(.query, working.queryCount)
+        for number in model.tables.indices where model.isItemTable(number) {
+            worker.setSize(model.candidateTableSize(number), working.touchedRows(ofTable: number).count)
+            worker.setInput(model.candidateTableInput(number), rows.gathered[number].pointer)
+        }
+        for field in model.items.indices { bind(field, model.fields[field], .query, isQuery: true, to: worker) }
     }
 
     private func bind(

@@ -11,8 +11,6 @@ from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
-from metarec.features import FeatureTable
-from metarec.tasks import one_task
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -72,17 +70,17 @@ class AdaptedUser:
         native: _metarec.Adapted,
         model: "MetaLearner",
         rated: NDArray[Any],
-        user: FeatureTable | None,
     ) -> None:
         self._native, self._model, self._learner = native, model, model._native
-        self._rated, self._user = rated, user
+        self._rated = rated
 
     def predict(self, items: Iterable[Hashable]) -> NDArray[np.floating[Any]]:
         """Return the predicted ratings of `items`, ids as in your data; unknown ones are allowed.
 
         An unknown item is predicted as one of which nothing is known.
         """
-        return self._scores(self._current()._item_codes(items))
+        model = self._current()
+        return self._native.predict(model._items.native, model._item_codes(items))
 
     def recommend(
         self,
@@ -126,8 +124,8 @@ class AdaptedUser:
             out = set(excluded.tolist())
             kept = np.array([name not in out for name in names.tolist()], np.bool_)
         codes, names = codes[kept], names[kept]
-        scores = self._scores(codes)
-        order = np.argsort(-scores, kind="stable")[:k]
+        scores = self._native.predict(model._items.native, codes)
+        order = _best(scores, k)
         return Recommendations(names[order], scores[order])
 
     def _current(self) -> "MetaLearner":
@@ -135,8 +133,17 @@ class AdaptedUser:
             raise StateError("the model was fitted anew since this user was adapted: adapt again")
         return self._model
 
-    def _scores(self, codes: NDArray[np.int32]) -> NDArray[np.floating[Any]]:
-        return self._native.predict(one_task(self._model._items, self._user, codes).native)
-
     def __repr__(self) -> str:
         return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"
+
+
+def _best(scores: NDArray[np.floating[Any]], k: int) -> NDArray[np.intp]:
+    """Return the places of the `k` highest scores, best first, equal ones in order."""
+    if k < len(scores):
+        # Of those equal to the last one, the first count: partitioning alone would take any.
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
+        places = np.concatenate([above, equal[: k - len(above)]])
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")]

@@ -199,25 +199,6 @@ class TaskSet:
         return html_table(f"TaskSet: {len(self):,} tasks", ("", "rows", "a task"), rows)
 
 
-def one_task(
-    items: FeatureTable,
-    user: FeatureTable | None,
-    item_index: NDArray[np.int32],
-    targets: "Floats | None" = None,
-) -> TaskSet:
-    """Return one task of the user in the one row of `user`: support where there are targets."""
-    rows = len(item_index)
-    return TaskSet(
-        np.array([0, rows], np.int64),
-        np.array([0 if targets is None else rows], np.int64),
-        item_index,
-        np.zeros(rows, np.float32) if targets is None else targets,
-        None if user is None else np.zeros(1, np.int32),
-        items=items,
-        users=user,
-    )
-
-
 def _check_length(array: NDArray[Any], name: str, length: int) -> None:
     if len(array) != length:
         raise InvalidValueError(f"{name}: expected {length} entries, got {len(array)}")
