@@ -1,3 +1,4 @@
+import CMetarec
 import Graph
 import Kernels
 import MetaLearning
@@ -45,9 +46,17 @@ public final class AdaptedLearner {
 
     /// Whether all numbers are finite, and far enough from the largest to be multiplied.
     var isFinite: Bool {
-        let precision = learner.precision
-        let count = values.byteCount / precision.elementSize
-        return precision.kernels.pointee.sum_of_squares(Int64(count), values.pointer).isFinite
+        let (precision, kernels) = (learner.precision, learner.precision.kernels.pointee)
+        let count = Int64(values.byteCount / precision.elementSize)
+        let sum = Buffer(count: 1, precision)
+        kernels.sum(Int32(MR_OVER_ALL.rawValue), 1, count, values.pointer, count, 1, sum.pointer, 1)
+        // Of numbers that are not finite no sum is small. Squares in double are dearer, and say the rest.
+        let magnitude =
+            switch precision {
+            case .float: Double(abs(sum.pointer.load(as: Float.self)))
+            case .double: abs(sum.pointer.load(as: Double.self))
+            }
+        return magnitude < 1e30 || kernels.sum_of_squares(count, values.pointer).isFinite
     }
 
     /// Throws once the learner has trained on.

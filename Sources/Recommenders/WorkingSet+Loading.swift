@@ -86,7 +86,8 @@ extension WorkingSet {
     }
 
     private func bind(users table: FeatureTable?) throws {
-        guard table !== boundUsers else { return }
+        // In the beginning no table is bound, and that none comes may be wrong.
+        if let table, table === boundUsers { return }
         guard table?.schema ?? [] == users else {
             throw MetarecError.value(
                 "users: their fields are \(describe(table?.schema ?? [])), wanted \(describe(users))")

@@ -113,20 +113,23 @@ class AdaptedUser:
         unwanted = model._item_codes(excluded)
         if candidates is None:
             codes = np.arange(model._items.rows, dtype=np.int32)
-            names = codes if model._data is None else model._data.item_ids(codes)
-            kept = np.isin(codes, unwanted, invert=True)
-        else:
-            names = as_values(candidates, "candidates")
-            codes = model._item_codes(names)
-            if len(codes) == 0:
-                raise InvalidValueError("candidates: expected at least one item, got none")
-            # By id, for unknown items have no code of their own.
-            out = set(excluded.tolist())
-            kept = np.array([name not in out for name in names.tolist()], np.bool_)
-        codes, names = codes[kept], names[kept]
+            scores = self._native.predict(model._items.native, codes)
+            kept = np.ones(len(codes), np.bool_)
+            kept[unwanted[unwanted >= 0]] = False
+            best = codes[_best(scores, k, kept)]
+            return Recommendations(
+                best if model._data is None else model._data.item_ids(best), scores[best]
+            )
+        names = as_values(candidates, "candidates")
+        codes = model._item_codes(names)
+        if len(codes) == 0:
+            raise InvalidValueError("candidates: expected at least one item, got none")
+        # By id, for unknown items have no code of their own.
+        out = set(excluded.tolist())
+        kept = np.array([name not in out for name in names.tolist()], np.bool_)
         scores = self._native.predict(model._items.native, codes)
-        order = _best(scores, k)
-        return Recommendations(names[order], scores[order])
+        best = _best(scores, k, kept)
+        return Recommendations(names[best], scores[best])
 
     def _current(self) -> "MetaLearner":
         if self._model.__dict__.get("_learner") is not self._learner:
@@ -137,13 +140,15 @@ class AdaptedUser:
         return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"
 
 
-def _best(scores: NDArray[np.floating[Any]], k: int) -> NDArray[np.intp]:
-    """Return the places of the `k` highest scores, best first, equal ones in order."""
-    if k < len(scores):
-        # Of those equal to the last one, the first count: partitioning alone would take any.
-        least = np.partition(scores, len(scores) - k)[len(scores) - k]
-        above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
-        places = np.concatenate([above, equal[: k - len(above)]])
-    else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")]
+def _best(
+    scores: NDArray[np.floating[Any]], k: int, kept: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Return the places of the `k` highest kept scores, best first, equal ones in order."""
+    count = int(np.count_nonzero(kept))
+    ordered = np.where(kept, -scores, np.inf)
+    places = np.flatnonzero(kept)
+    if k < count:
+        # Of those equal to the last, the first count: partitioning alone would take any.
+        last = np.partition(ordered, k - 1)[k - 1]
+        places = np.flatnonzero(ordered <= last)
+    return places[np.argsort(ordered[places], kind="stable")[:k]]

@@ -272,10 +272,10 @@ class MetaLearner(Parametrised):
         given = as_values(items, "items")
         codes = self._item_codes(given)
         try:
-            values = np.ascontiguousarray(ratings, np.float64)
+            values = np.array(ratings, np.float64, order="C")
         except (TypeError, ValueError) as error:
             raise InvalidTypeError(f"ratings: expected numbers; {error}") from None
-        if np.shape(ratings) != codes.shape:
+        if values.shape != codes.shape:
             raise InvalidValueError(
                 f"ratings: expected one for each of {len(codes)} items, got shape {values.shape}"
             )

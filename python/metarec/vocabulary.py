@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from metarec.arrays import borrowed, check_index, check_offsets, offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
 
+#: Up to here a dictionary is made in well under a millisecond, and looks one value up fastest.
+_SMALL = 4096
+
 
 def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
     """Return hashable values as int64 [n] where all are whole numbers, else as objects [n].
@@ -55,7 +58,7 @@ class Vocabulary:
 
     def __init__(self, values: Iterable[Any], name: str = "values") -> None:
         self.values = as_values(values, name)
-        self._sorted: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
+        self._sorted: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None
         self._places: dict[Hashable, int] | None = None
 
     @classmethod
@@ -75,21 +78,36 @@ class Vocabulary:
         """Return the place of each value, −1 where it is unknown."""
         given = as_values(values, name)
         if given.dtype == np.int64 and self.values.dtype == np.int64:
+            if not len(self):
+                return np.full(len(given), -1, np.int32)
             if self._sorted is None:
                 order = np.argsort(self.values, kind="stable")
-                self._sorted = self.values[order], order
+                self._sorted = self.values[order], order.astype(np.int32)
             keys, order = self._sorted
-            if not len(keys):
-                return np.full(len(given), -1, np.int32)
-            at = np.minimum(np.searchsorted(keys, given), len(keys) - 1)
-            return np.where(keys[at] == given, order[at], -1).astype(np.int32)
-        if self._places is None:
-            self._places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+            at = keys.searchsorted(given)
+            known = keys.take(at, mode="clip") == given
+            return np.where(known, order.take(at, mode="clip"), np.int32(-1))
+        places = self._dictionary()
         try:
-            places = map(self._places.get, given.tolist(), repeat(-1))
-            return np.fromiter(places, np.int32, len(given))
+            return np.fromiter(map(places.get, given.tolist(), repeat(-1)), np.int32, len(given))
         except TypeError as error:
             raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
+
+    def place(self, value: Any, name: str = "value") -> int:
+        """Return the place of one value, −1 where it is unknown."""
+        if len(self) > _SMALL:
+            boxed = np.empty(1, object)
+            boxed[0] = value
+            return int(self.encode(boxed, name)[0])
+        try:
+            return self._dictionary().get(value, -1)
+        except TypeError as error:
+            raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
+
+    def _dictionary(self) -> dict[Hashable, int]:
+        if self._places is None:
+            self._places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+        return self._places
 
     def decode(self, codes: Sequence[int] | NDArray[Any], name: str = "codes") -> NDArray[Any]:
         """Return the values at the given places, int64 or objects."""
