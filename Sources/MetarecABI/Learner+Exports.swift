@@ -238,7 +238,8 @@ public func mr_adapted_predict(
 ) -> Int32 {
     bridge(error) {
         let adaptation: GuardedAdaptation = Handle.object(handle)
-        let candidates = try UnsafeBufferPointer(start: items, count: items == nil ? 0 : count(itemCount, "items: count"))
+        let count = try count(itemCount, "items: count")
+        let candidates = UnsafeBufferPointer(start: items, count: items == nil ? 0 : count)
         try adaptation.guarded.exclusively { _ in
             try adaptation.adapted.predict(candidates, of: Handle.object(catalogue), into: out, poll: Poll(poll))
         }

@@ -69,7 +69,9 @@ extension AdaptedLearner {
         try rows.withUnsafeBufferPointer { rows in
             guard let rows = rows.baseAddress else { return }
             try run(itemStage, blocks, poll) { block, memory, worker in
-                try load(rows + block.lowerBound, block.count, of: items, memory, worker)
+                try memory.working.load(
+                    candidates: rows + block.lowerBound, count: block.count, of: items, numbering: false)
+                memory.bindCandidates(of: state.store, to: worker)
             } store: { block, worker in
                 for number in stages.plans.itemColumns.indices {
                     values.store(worker.output(number), number, at: places[block], learner.precision)
@@ -108,19 +110,14 @@ extension AdaptedLearner {
     ) throws {
         try run(stages.scores, Blocks(count), poll) { block, memory, worker in
             bind(to: worker)
-            try load(candidates + block.lowerBound, block.count, of: items, memory, worker)
+            try memory.working.load(
+                candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: true)
+            memory.gather(from: state.store)
+            overlay(memory)
+            memory.bindGatheredCandidates(to: worker)
         } store: { block, worker in
             worker.copyOutput(0, to: out + block.lowerBound * learner.precision.elementSize)
         }
-    }
-
-    private func load(
-        _ rows: UnsafePointer<Int32>, _ count: Int, of items: FeatureTable, _ memory: TaskMemory, _ worker: Worker
-    ) throws {
-        try memory.working.load(candidates: rows, count: count, of: items)
-        memory.gather(from: state.store, itemsOnly: true)
-        overlay(memory)
-        memory.bindCandidates(to: worker)
     }
 
     /// Runs a stage, the blocks being its tasks.

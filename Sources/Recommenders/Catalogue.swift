@@ -16,13 +16,16 @@ final class Catalogue {
 
     /// Nil for a table that is too large.
     init?(_ items: FeatureTable, columns: [Int], _ precision: Precision) {
-        let row = columns.reduce(0, +) * precision.elementSize + items.fields.reduce(0) { $0 + FieldCopy.rowSize(FieldSource($1), rows: items.rows) }
+        let fields = items.fields.map(FieldSource.init)
+        let row =
+            columns.reduce(0, +) * precision.elementSize
+            + fields.reduce(0) { $0 + FieldCopy.rowSize($1, rows: items.rows) }
         guard items.rows < Catalogue.maximumByteCount / max(row, 1) else { return nil }
         self.items = items
         values = ItemValues(rows: items.rows + 1, columns: columns, precision)
         isKnown = .allocate(capacity: items.rows + 1)
         isKnown.initialize(repeating: false, count: items.rows + 1)
-        features = items.fields.map { FieldCopy(FieldSource($0), rows: items.rows) }
+        features = fields.map { FieldCopy($0, rows: items.rows) }
     }
 
     deinit {

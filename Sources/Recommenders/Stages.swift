@@ -36,7 +36,9 @@ struct Stages {
         adaptedTables = tables
 
         let last = first + user.early.count - tables.count
-        let items = tables.isEmpty ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
+        let items =
+            tables.isEmpty
+            ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
         guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
             (self.items, itemColumns) = (nil, [])
             scores = try Plan(user.late)

@@ -38,9 +38,9 @@ final class TaskMemory {
         rows = Rows(model.tables.count)
     }
 
-    /// Gathers the touched rows of all tables, or of items' tables alone, brought up to date first.
-    func gather(from store: ParameterStore, itemsOnly: Bool = false) {
-        for number in model.tables.indices where !itemsOnly || model.isItemTable(number) {
+    /// Gathers the touched rows of all tables, brought up to date first.
+    func gather(from store: ParameterStore) {
+        for number in model.tables.indices {
             let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let parameter = store.parameters[table.parameter]
@@ -93,13 +93,29 @@ final class TaskMemory {
         return new
     }
 
-    /// Gives candidates, loaded and gathered, to the worker of a stage.
-    func bindCandidates(to worker: Worker) {
-        worker.setSize(.query, working.queryCount)
+    /// Gives candidates that were numbered and gathered to the worker of a stage.
+    func bindGatheredCandidates(to worker: Worker) {
         for number in model.tables.indices where model.isItemTable(number) {
             worker.setSize(model.candidateTableSize(number), working.touchedRows(ofTable: number).count)
             worker.setInput(model.candidateTableInput(number), rows.gathered[number].pointer)
         }
+        bindCandidates(to: worker)
+    }
+
+    /// Gives candidates that were not numbered, and with them whole tables, to the worker of a stage.
+    func bindCandidates(of store: ParameterStore, to worker: Worker) {
+        for number in model.tables.indices where model.isItemTable(number) {
+            let parameter = store.parameters[model.tables[number].parameter]
+            let indices = working.indices(model.tables[number].field, .query)
+            store.settle(indices.ids, count: indices.count, of: parameter)
+            worker.setSize(model.candidateTableSize(number), parameter.spec.rows)
+            worker.setInput(model.candidateTableInput(number), parameter.pointer)
+        }
+        bindCandidates(to: worker)
+    }
+
+    private func bindCandidates(to worker: Worker) {
+        worker.setSize(.query, working.queryCount)
         for field in model.items.indices { bind(field, model.fields[field], .query, isQuery: true, to: worker) }
     }
 

@@ -39,13 +39,16 @@ extension WorkingSet {
         try loadFields(support: ratings.count, query: 0, user: 0, &hiding)
     }
 
-    /// Loads rows of `items` as the query of a task without support and user. Errors: a row outside the table.
-    func load(candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable) throws {
+    /// Loads rows of `items` as the query of a task without support and user; their ids are numbers of touched rows, or
+    /// unless `numbering` the tables' own. Errors: a row outside the table.
+    func load(
+        candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, numbering: Bool
+    ) throws {
         (supportCount, queryCount) = (0, 0)
         try bind(items: items)
         try copyItems(candidates, count: count, of: items)
         var hiding: Hiding?
-        try loadFields(support: 0, query: count, user: nil, &hiding)
+        try loadFields(support: 0, query: count, user: nil, &hiding, numbering: numbering)
     }
 
     private func copyItems(_ rows: UnsafePointer<Int32>?, count: Int, of items: FeatureTable) throws {
@@ -61,11 +64,14 @@ extension WorkingSet {
     }
 
     /// Loads the fields of the items in `itemRows`, support first, and those of a user's row.
-    private func loadFields(support: Int, query: Int, user: Int?, _ hiding: inout Hiding?) throws {
+    private func loadFields(
+        support: Int, query: Int, user: Int?, _ hiding: inout Hiding?, numbering: Bool = true
+    ) throws {
         let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         for index in items.indices {
             try fields[index].load(
-                itemSources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding)
+                itemSources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding,
+                numbering: numbering)
         }
         if let user {
             for index in users.indices {

@@ -51,7 +51,8 @@ class AdaptedUser:
     """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends.
 
     The model is unchanged. Valid until the model trains on: then `predict` and `recommend` raise
-    `StateError`, and the user is adapted anew.
+    `StateError`, and the user is adapted anew. After writing into `MetaLearner.parameters` adapt
+    anew as well: a part of them was read while adapting.
 
     Examples
     --------
@@ -77,7 +78,16 @@ class AdaptedUser:
     def predict(self, items: Iterable[Hashable]) -> NDArray[np.floating[Any]]:
         """Return the predicted ratings of `items`, ids as in your data; unknown ones are allowed.
 
-        An unknown item is predicted as one of which nothing is known.
+        An unknown item is predicted as one of which nothing is known. An item has the same score
+        whatever the others are. What depends on items alone is kept from user to user; it is not
+        while somebody holds views of the model's `parameters`, which makes the calls slower.
+
+        Raises
+        ------
+        NumericalError
+            A score is not finite.
+        StateError
+            The model was trained since the user was adapted.
         """
         model = self._current()
         return self._native.predict(model._items.native, model._item_codes(items))
@@ -104,6 +114,8 @@ class AdaptedUser:
         ------
         InvalidValueError
             `k` below 1, no candidates.
+        NumericalError
+            A score is not finite.
         StateError
             The model was trained since the user was adapted.
         """
@@ -112,24 +124,24 @@ class AdaptedUser:
         excluded = self._rated if exclude is None else as_values(exclude, "exclude")
         unwanted = model._item_codes(excluded)
         if candidates is None:
+            names = None
             codes = np.arange(model._items.rows, dtype=np.int32)
-            scores = self._native.predict(model._items.native, codes)
             kept = np.ones(len(codes), np.bool_)
             kept[unwanted[unwanted >= 0]] = False
-            best = codes[_best(scores, k, kept)]
-            return Recommendations(
-                best if model._data is None else model._data.item_ids(best), scores[best]
-            )
-        names = as_values(candidates, "candidates")
-        codes = model._item_codes(names)
-        if len(codes) == 0:
-            raise InvalidValueError("candidates: expected at least one item, got none")
-        # By id, for unknown items have no code of their own.
-        out = set(excluded.tolist())
-        kept = np.array([name not in out for name in names.tolist()], np.bool_)
+        else:
+            names = as_values(candidates, "candidates")
+            codes = model._item_codes(names)
+            if len(codes) == 0:
+                raise InvalidValueError("candidates: expected at least one item, got none")
+            # By id, for unknown items have no code of their own.
+            out = set(excluded.tolist())
+            kept = np.array([name not in out for name in names.tolist()], np.bool_)
         scores = self._native.predict(model._items.native, codes)
         best = _best(scores, k, kept)
-        return Recommendations(names[best], scores[best])
+        if names is not None:
+            return Recommendations(names[best], scores[best])
+        ids = best if model._data is None else model._data.item_ids(best)
+        return Recommendations(ids, scores[best])
 
     def _current(self) -> "MetaLearner":
         if self._model.__dict__.get("_learner") is not self._learner:
@@ -140,15 +152,12 @@ class AdaptedUser:
         return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"
 
 
-def _best(
-    scores: NDArray[np.floating[Any]], k: int, kept: NDArray[np.bool_]
-) -> NDArray[np.intp]:
+def _best(scores: NDArray[np.floating[Any]], k: int, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the places of the `k` highest kept scores, best first, equal ones in order."""
-    count = int(np.count_nonzero(kept))
     ordered = np.where(kept, -scores, np.inf)
-    places = np.flatnonzero(kept)
-    if k < count:
+    if k < np.count_nonzero(kept):
         # Of those equal to the last, the first count: partitioning alone would take any.
-        last = np.partition(ordered, k - 1)[k - 1]
-        places = np.flatnonzero(ordered <= last)
+        places = np.flatnonzero(ordered <= np.partition(ordered, k - 1)[k - 1])
+    else:
+        places = np.flatnonzero(kept)
     return places[np.argsort(ordered[places], kind="stable")[:k]]

@@ -164,4 +164,3 @@ class TaskSet:
 
         rows = [row("support", self._support_counts()), row("query", self._query_counts())]
         return html_table(f"TaskSet: {len(self):,} tasks", ("", "rows", "a task"), rows)
-

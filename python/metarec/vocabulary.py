@@ -60,6 +60,8 @@ class Vocabulary:
         self.values = as_values(values, name)
         self._sorted: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None
         self._places: dict[Hashable, int] | None = None
+        self._low: int | None = None
+        self._table = np.empty(0, np.int32)
 
     @classmethod
     def of(cls, values: Iterable[Any], name: str) -> tuple["Vocabulary", NDArray[np.int32]]:
@@ -78,20 +80,33 @@ class Vocabulary:
         """Return the place of each value, −1 where it is unknown."""
         given = as_values(values, name)
         if given.dtype == np.int64 and self.values.dtype == np.int64:
-            if not len(self):
-                return np.full(len(given), -1, np.int32)
-            if self._sorted is None:
-                order = np.argsort(self.values, kind="stable")
-                self._sorted = self.values[order], order.astype(np.int32)
-            keys, order = self._sorted
-            at = keys.searchsorted(given)
-            known = keys.take(at, mode="clip") == given
-            return np.where(known, order.take(at, mode="clip"), np.int32(-1))
+            return self._find(given)
         places = self._dictionary()
         try:
             return np.fromiter(map(places.get, given.tolist(), repeat(-1)), np.int32, len(given))
         except TypeError as error:
             raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
+
+    def _find(self, given: NDArray[np.int64]) -> NDArray[np.int32]:
+        if not len(self):
+            return np.full(len(given), -1, np.int32)
+        if self._low is None:
+            low, high = int(self.values.min()), int(self.values.max())
+            if high - low < 8 * len(self):  # ids without wide gaps: a table of them all
+                self._table = np.full(high - low + 2, -1, np.int32)
+                self._table[self.values - low] = np.arange(len(self), dtype=np.int32)
+            else:
+                at = np.argsort(self.values, kind="stable")
+                self._sorted = self.values[at], at.astype(np.int32)
+            self._low = low
+        if self._sorted is None:
+            # What is below the lowest wraps to far above the highest, and there is a −1.
+            offsets = (given - self._low).view(np.uint64)
+            return self._table.take(np.minimum(offsets, len(self._table) - 1).view(np.int64))
+        keys, order = self._sorted
+        at = keys.searchsorted(given)
+        known = keys.take(at, mode="clip") == given
+        return np.where(known, order.take(at, mode="clip"), np.int32(-1))
 
     def place(self, value: Any, name: str = "value") -> int:
         """Return the place of one value, −1 where it is unknown."""

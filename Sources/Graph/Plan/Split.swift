@@ -49,7 +49,9 @@ public struct Split {
                 || input.map(inputs.contains) == true
             {
                 isLate.insert(id)
-            } else if input == nil, sizes.isEmpty, !(node.operation is Bag), node.operands.allSatisfy(isShared.contains) {
+            } else if input == nil, sizes.isEmpty, !(node.operation is Bag),
+                node.operands.allSatisfy(isShared.contains)
+            {
                 isShared.insert(id)
             }
         }
