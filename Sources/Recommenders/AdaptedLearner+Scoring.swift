@@ -11,12 +11,16 @@ extension AdaptedLearner {
         _ candidates: UnsafeBufferPointer<Int32>, of items: FeatureTable, into out: UnsafeMutableRawPointer, poll: Poll
     ) throws {
         try checkIsCurrent()
-        guard let rows = candidates.baseAddress else { return }
-        for i in candidates.indices where rows[i] < -1 || Int(rows[i]) >= items.rows {
-            throw MetarecError.index("items[\(i)] = \(rows[i]): outside -1 ..< \(items.rows)")
+        // A copy: what is borrowed may change after it was checked.
+        let rows = Array(candidates)
+        if let at = rows.firstIndex(where: { $0 < -1 || Int($0) >= items.rows }) {
+            throw MetarecError.index("items[\(at)] = \(rows[at]): outside -1 ..< \(items.rows)")
         }
-        try score(rows, candidates.count, of: items, into: out, poll)
-        guard learner.precision.kernels.pointee.sum_of_squares(Int64(candidates.count), out).isFinite else {
+        try rows.withUnsafeBufferPointer { rows in
+            guard let first = rows.baseAddress else { return }
+            try score(first, rows.count, of: items, into: out, poll)
+        }
+        guard learner.precision.kernels.pointee.sum_of_squares(Int64(rows.count), out).isFinite else {
             throw MetarecError(.arithmetic, "a score left the finite numbers; a smaller inner_lr may help")
         }
     }
