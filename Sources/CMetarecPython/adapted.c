@@ -3,7 +3,7 @@
 
 #include "arrays.h"
 #include "errors.h"
-#include "learner.h"
+#include "poll.h"
 #include "tensors.h"
 
 PyTypeObject *adapted_type;
@@ -11,60 +11,55 @@ PyTypeObject *adapted_type;
 static void release(void *handle) { mr_adapted_release(handle); }
 static const Kind kind = {.name = "Adapted", .release = release};
 
-enum { KEPT_LEARNER, KEPT_TASKS };
-
-PyObject *adapted_new(mr_adapted *handle, Native *learner, Native *tasks) {
-    PyObject *keep = PyTuple_Pack(2, (PyObject *)learner, (PyObject *)tasks);
-    if (!keep) {
-        release(handle);
-        return NULL;
-    }
-    PyObject *self = object_new(adapted_type, &kind, handle, keep);
-    Py_DECREF(keep);
-    return self;
+PyObject *adapted_new(mr_adapted *handle, Native *learner) {
+    return object_new(adapted_type, &kind, handle, (PyObject *)learner);
 }
 
-static PyObject *predict(Native *adapted, Native *learner, Native *tasks) {
-    int64_t task_count, support_rows, query_rows;
-    mr_tasks_counts(tasks->handle, &task_count, &support_rows, &query_rows);
+static PyObject *predict(Native *adapted, Native *learner, Native *catalogue, PyArrayObject *items) {
+    int64_t count = PyArray_DIM(items, 0);
+    const int32_t *rows = PyArray_DATA(items);
     int32_t dtype;
     if (!tensors_dtype(learner, &dtype)) return NULL;
-    PyObject *predictions = new_array(dtype, 1, &query_rows);
-    if (!predictions) return NULL;
-    void *out = array_data(predictions);
+    PyObject *scores = new_array(dtype, 1, &count);
+    if (!scores) return NULL;
+    void *out = array_data(scores);
+    Poll poll;
+    mr_poll polled = poll_start(&poll, NULL);
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_adapted_predict(adapted->handle, tasks->handle, out, &error);
+    status = mr_adapted_predict(adapted->handle, catalogue->handle, rows, count, polled, out, &error);
     Py_END_ALLOW_THREADS
-    if (!succeeded(status, &error)) Py_CLEAR(predictions);
-    return predictions;
+    if (!succeeded(status, &error)) Py_CLEAR(scores);
+    return scores;
 }
 
 static PyObject *adapted_predict(PyObject *self, PyObject *args, PyObject *kwargs) {
-    PyObject *argument = tasks_argument(args, kwargs);
-    Use adapted = {0}, learner = {0}, tasks = {0};
-    PyObject *predictions = NULL;
-    if (argument && use_object(&adapted, self) &&
-        use_native(&learner, (Native *)PyTuple_GetItem(adapted.native->keep, KEPT_LEARNER)) &&
-        use_argument(&tasks, argument, "tasks", tasks_type))
-        predictions = predict(adapted.native, learner.native, tasks.native);
-    use_end(&tasks);
+    static char *keywords[] = {"catalogue", "items", NULL};
+    PyObject *catalogue_argument, *argument;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:predict", keywords, &catalogue_argument, &argument)) return NULL;
+    PyArrayObject *items = borrow_vector(argument, "items", ELEMENT_INT32, ANY_LENGTH, "[candidates]");
+    Use adapted = {0}, learner = {0}, catalogue = {0};
+    PyObject *scores = NULL;
+    if (items && use_object(&adapted, self) && use_native(&learner, (Native *)adapted.native->keep) &&
+        use_argument(&catalogue, catalogue_argument, "catalogue", features_type))
+        scores = predict(adapted.native, learner.native, catalogue.native, items);
+    use_end(&catalogue);
     use_end(&learner);
     use_end(&adapted);
-    return predictions;
+    return scores;
 }
 
 static PyMethodDef methods[] = {
     {"predict", KEYWORD_METHOD(adapted_predict),
-     "predict($self, tasks)\n--\n\n"
-     "Predictions for the query rows of the one task in tasks. StateError once the learner has trained on."},
+     "predict($self, catalogue, items)\n--\n\n"
+     "Scores of rows of the catalogue (items int32 [n], -1: unknown). StateError once the learner has trained on."},
     CLOSE_METHOD,
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "A learner adapted to one task; made by Learner.adapt."},
+    {Py_tp_doc, "A learner adapted to one user; made by Learner.adapt."},
     {Py_tp_methods, methods},
     OBJECT_SLOTS,
     {0, NULL},

@@ -14,6 +14,11 @@ static const char *element_name(Element element) {
     return "";
 }
 
+bool is_plain_array(PyObject *object) {
+    if (PyArray_CheckExact(object)) return true;
+    return PyArray_Check(object) && !PyObject_HasAttrString(object, "_mask");
+}
+
 static bool has_type(PyArrayObject *array, int type) { return PyArray_EquivTypenums(PyArray_TYPE(array), type); }
 
 static bool has_element(PyArrayObject *array, Element element) {
@@ -48,7 +53,7 @@ static PyObject *wanted_shape(int rank, const int64_t *shape, const char *axes) 
 
 static PyArrayObject *borrow(PyObject *object, const char *name, Element element, int rank, const int64_t *shape,
                              const char *axes) {
-    bool is_array = PyArray_Check(object);
+    bool is_array = is_plain_array(object);
     PyArrayObject *array = (PyArrayObject *)object;
     bool fits = is_array && has_element(array, element) && has_layout(array);
     if (fits && has_shape(array, rank, shape)) return array;

@@ -10,6 +10,9 @@ typedef enum { ELEMENT_INT32, ELEMENT_INT64, ELEMENT_FLOAT64, ELEMENT_FLOAT /* 3
 
 enum { ANY_LENGTH = -1 };
 
+/* Whether `object` is an array, and not one that hides some of its elements behind a mask. */
+bool is_plain_array(PyObject *object);
+
 /* `object` as an array of that element type and shape, C-contiguous, aligned, in native byte order; read-only is fine.
  * A borrowed reference, or NULL if raised. `axes` says what the shape means: "[rows + 1]". */
 PyArrayObject *borrow_vector(PyObject *object, const char *name, Element element, int64_t length, const char *axes);

@@ -1,6 +1,8 @@
 #include "errors.h"
 #ifdef METAREC_HAS_PYTHON
 
+#include "arrays.h"
+
 #include <stdarg.h>
 
 enum { CLASS_COUNT = MR_MEMORY_ERROR + 1 };
@@ -60,7 +62,7 @@ static PyObject *array_description(PyObject *array) {
 }
 
 PyObject *description(PyObject *object) {
-    if (PyArray_Check(object)) return array_description(object);
+    if (is_plain_array(object)) return array_description(object);
     PyObject *name = PyType_GetQualName(Py_TYPE(object));
     if (!name) return NULL;
     PyObject *text = PyUnicode_FromFormat("type %U", name);

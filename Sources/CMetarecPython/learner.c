@@ -145,7 +145,9 @@ static PyMethodDef methods[] = {
      "support_losses($self, tasks)\n--\n\n"
      "[task_count, inner_steps + 1]: the support loss before and after each inner step; NaN without support."},
     {"adapt", KEYWORD_METHOD(learner_adapt),
-     "adapt($self, tasks)\n--\n\nAdapt to the support of the one task in tasks. The learner is unchanged."},
+     "adapt($self, catalogue, user, items, ratings)\n--\n\n"
+     "Adapt to one user, who has rated rows of the catalogue (items int32 [n], -1: unknown; ratings float32 or\n"
+     "float64 [n]). user is Features of one row, or None. The learner is unchanged."},
     CLOSE_METHOD,
     {NULL, NULL, 0, NULL},
 };

@@ -67,18 +67,46 @@ PyObject *learner_support_losses(PyObject *self, PyObject *args, PyObject *kwarg
     return run_result(&run, status, losses);
 }
 
-PyObject *learner_adapt(PyObject *self, PyObject *args, PyObject *kwargs) {
-    PyObject *tasks = tasks_argument(args, kwargs);
-    Run run;
-    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+static bool ratings_parse(PyObject *items, PyObject *ratings, mr_ratings *out) {
+    PyArrayObject *rows = borrow_vector(items, "items", ELEMENT_INT32, ANY_LENGTH, "[ratings]");
+    if (!rows) return false;
+    out->count = PyArray_DIM(rows, 0);
+    out->items = PyArray_DATA(rows);
+    PyArrayObject *values = borrow_vector(ratings, "ratings", ELEMENT_FLOAT, out->count, "[items]");
+    if (!values) return false;
+    out->ratings = PyArray_DATA(values);
+    out->dtype = array_dtype(values);
+    return true;
+}
+
+static PyObject *adapt(Native *learner, Native *catalogue, Native *user, const mr_ratings *ratings) {
     mr_adapted *handle = NULL;
+    mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_adapt(run.learner, run.tasks, &handle, &run.error);
+    status =
+        mr_learner_adapt(learner->handle, catalogue->handle, user ? user->handle : NULL, ratings, &handle, &error);
     Py_END_ALLOW_THREADS
-    PyObject *adapted =
-        status == MR_OK ? adapted_new(handle, run.learner_use.native, run.tasks_use.native) : NULL;
-    return run_result(&run, status, adapted);
+    return succeeded(status, &error) ? adapted_new(handle, learner) : NULL;
+}
+
+PyObject *learner_adapt(PyObject *self, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"catalogue", "user", "items", "ratings", NULL};
+    PyObject *catalogue_argument, *user_argument, *items, *values;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:adapt", keywords, &catalogue_argument, &user_argument, &items,
+                                     &values))
+        return NULL;
+    mr_ratings ratings = {0};
+    if (!ratings_parse(items, values, &ratings)) return NULL;
+    Use learner = {0}, catalogue = {0}, user = {0};
+    PyObject *adapted = NULL;
+    if (use_object(&learner, self) && use_argument(&catalogue, catalogue_argument, "catalogue", features_type) &&
+        (user_argument == Py_None || use_argument(&user, user_argument, "user", features_type)))
+        adapted = adapt(learner.native, catalogue.native, user.native, &ratings);
+    use_end(&user);
+    use_end(&catalogue);
+    use_end(&learner);
+    return adapted;
 }
 
 #endif

@@ -51,13 +51,32 @@ static bool insert(PyObject *dict, const char *name, PyObject *value) {
     return inserted;
 }
 
+/* The base of views: as long as one of them lives, its holder may write into the parameters. */
+static const char loan_name[] = "metarec._metarec.Loan";
+
+static void loan_end(PyObject *loan) {
+    Native *learner = PyCapsule_GetPointer(loan, loan_name);
+    mr_learner_end_loan(learner->handle);
+    Py_DECREF((PyObject *)learner);
+}
+
+static PyObject *loan_begin(Native *learner) {
+    PyObject *loan = PyCapsule_New(learner, loan_name, loan_end);
+    if (!loan) return NULL;
+    Py_INCREF((PyObject *)learner);
+    mr_learner_begin_loan(learner->handle);
+    return loan;
+}
+
 PyObject *tensors_views(const Tensors *tensors, Choice choice, Native *learner) {
-    PyObject *views = PyDict_New();
+    PyObject *loan = loan_begin(learner);
+    PyObject *views = loan ? PyDict_New() : NULL;
     for (int64_t index = 0; views && index < tensors->count; index++) {
         const mr_tensor *tensor = &tensors->items[index];
         if (!choice(tensor)) continue;
-        if (!insert(views, tensor->name, tensor_view(tensor, (PyObject *)learner))) Py_CLEAR(views);
+        if (!insert(views, tensor->name, tensor_view(tensor, loan))) Py_CLEAR(views);
     }
+    Py_XDECREF(loan);
     return views;
 }
 

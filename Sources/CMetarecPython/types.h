@@ -16,8 +16,8 @@ bool adapted_type_make(PyObject *module);
 /* One type of the process from its specification, added to `module`. */
 bool type_make(PyTypeObject **type, PyType_Spec *spec, PyObject *module);
 
-/* What an adaptation to `tasks` gave, as a Python object. */
-PyObject *adapted_new(mr_adapted *handle, Native *learner, Native *tasks);
+/* What an adaptation to a user gave, as a Python object. */
+PyObject *adapted_new(mr_adapted *handle, Native *learner);
 
 /* The module's functions. */
 PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs);

@@ -20,13 +20,14 @@ public final class Graph {
     public private(set) var error: MetarecError?
 
     private let simplifies: Bool
+    private let exploitsLowRank: Bool
 
     /// An empty graph.
-    public init() { simplifies = false }
+    public init() { (simplifies, exploitsLowRank) = (false, false) }
 
     /// A graph that simplifies what is appended. Only for finished graphs: a simpler form of a value may bypass a
     /// parameter, and a later derivative would miss it.
-    init(simplifying: Bool) { simplifies = simplifying }
+    init(simplifying: Bool, lowRank: Bool) { (simplifies, exploitsLowRank) = (simplifying, lowRank) }
 
     /// Appends a node, or finds the equal one.
     public func append(_ operation: some Operation, _ operands: Value...) -> Value { append(operation, operands) }
@@ -40,7 +41,7 @@ public final class Graph {
     func append(_ operation: any Operation, _ operands: [Value]) -> Value {
         if simplifies, let simpler = operation.simplified(operands, in: self) { return simpler }
         if simplifies, let cheaper = exploitStructure(operation, operands, in: self) { return cheaper }
-        if simplifies, let cheaper = exploitLowRank(operation, operands, in: self) { return cheaper }
+        if exploitsLowRank, let cheaper = exploitLowRank(operation, operands, in: self) { return cheaper }
         func record(_ operation: some Operation) -> Value {
             let isOwn = operands.allSatisfy { $0.graph === self }
             let key = Key(operation: AnyHashable(operation), operands: isOwn ? operands.map(\.id) : [])

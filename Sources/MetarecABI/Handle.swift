@@ -47,6 +47,11 @@ final class GuardedLearner: @unchecked Sendable {
         return try body(learner)
     }
 
+    /// Somebody may write into the parameters from now on, from any thread.
+    func beginLoan() { learner.beginLoan() }
+    /// No longer.
+    func endLoan() { learner.endLoan() }
+
     /// A C string that lives as long as the learner. Call it inside `exclusively`.
     func name(_ text: String) -> UnsafePointer<CChar> {
         if let known = names[text] { return UnsafePointer(known) }

@@ -233,28 +233,44 @@ public func mr_learner_support_losses(
     bridge(error) { try learner(handle).exclusively { try $0.supportLosses(tasks(set), into: out, poll: Poll(poll)) } }
 }
 
-/// A learner adapted to one task.
+/// Somebody may write into the parameters from now on.
+@c @implementation
+public func mr_learner_begin_loan(_ handle: OpaquePointer) { learner(handle).beginLoan() }
+
+/// No longer.
+@c @implementation
+public func mr_learner_end_loan(_ handle: OpaquePointer) { learner(handle).endLoan() }
+
+/// A learner adapted to one user.
 @c @implementation
 public func mr_learner_adapt(
-    _ handle: OpaquePointer, _ set: OpaquePointer, _ out: UnsafeMutablePointer<OpaquePointer?>,
-    _ error: UnsafeMutablePointer<mr_error>
+    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ user: OpaquePointer?, _ ratings: UnsafePointer<mr_ratings>,
+    _ out: UnsafeMutablePointer<OpaquePointer?>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let guarded = learner(handle)
-        let adapted = try guarded.exclusively { try $0.adapt(tasks(set)) }
+        let given = ratings.pointee
+        let ratings = try Ratings(
+            items: Handle.object(catalogue), user: user.map { Handle.object($0) }, rows: given.items,
+            values: try given.ratings.map { try numbers($0, given.dtype) }, count: count(given.count, "ratings: count"))
+        let adapted = try guarded.exclusively { try $0.adapt(ratings) }
         out.pointee = Handle.make(GuardedAdaptation(guarded, adapted))
     }
 }
 
-/// Its predictions for one task's query rows.
+/// Its scores of items.
 @c @implementation
 public func mr_adapted_predict(
-    _ handle: OpaquePointer, _ set: OpaquePointer, _ out: UnsafeMutableRawPointer,
-    _ error: UnsafeMutablePointer<mr_error>
+    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ items: UnsafePointer<Int32>?, _ itemCount: Int64,
+    _ poll: mr_poll, _ out: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let adaptation: GuardedAdaptation = Handle.object(handle)
-        try adaptation.guarded.exclusively { _ in try adaptation.adapted.predict(tasks(set), into: out) }
+        let count = try count(itemCount, "items: count")
+        let candidates = UnsafeBufferPointer(start: items, count: items == nil ? 0 : count)
+        try adaptation.guarded.exclusively { _ in
+            try adaptation.adapted.predict(candidates, of: Handle.object(catalogue), into: out, poll: Poll(poll))
+        }
     }
 }
 

@@ -49,21 +49,6 @@ extension Learner {
         }
     }
 
-    /// Adapts to the support of the one task of `tasks`. The learner is unchanged.
-    public func adapt(_ tasks: TaskSet) throws -> AdaptedLearner {
-        let state = try initialized()
-        guard tasks.count == 1 else { throw MetarecError.value("tasks: \(tasks.count) tasks, wanted exactly one") }
-        var result: AdaptedLearner?
-        try run(state.adaptation, tasks, .none, in: state) { _, worker, memory in
-            result = AdaptedLearner(self, state, worker, memory)
-        }
-        guard let result else { throw MetarecError.state("adapt: the task did not run") }
-        guard result.isFinite else {
-            throw MetarecError(.arithmetic, "adaptation left the finite numbers; a smaller inner_lr may help")
-        }
-        return result
-    }
-
     /// Runs a plan over tasks as they are. With `queryOffsets`, a task whose query has another size by now is refused:
     /// there is no room for it.
     private func run(

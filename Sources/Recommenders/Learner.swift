@@ -1,6 +1,7 @@
 import Graph
 import Kernels
 import MetaLearning
+import Synchronization
 
 /// A recommender that learns to learn: a backbone, a meta-algorithm, a loss and an outer optimizer.
 ///
@@ -43,13 +44,17 @@ public final class Learner {
         let prediction: Executor
         let adaptation: Executor
         let supportLosses: Executor
-        let scoring: Executor
+        let stages: [StageExecutors]
+        /// From so many ratings on, scores read adapted weights instead of their factors.
+        private let formedFrom: Int
         let sparse: [SparseGradient]
         let dense: [Buffer?]
         let tensors: [Tensor]
         private let precision: Precision
         private var memory: [TaskMemory] = []
         private var tableGradients: [TableGradients] = []
+        /// How often a saved run was continued.
+        fileprivate(set) var resumptions = 0
 
         init(_ model: Model, _ options: LearnerOptions) throws {
             self.model = model
@@ -60,13 +65,29 @@ public final class Learner {
             prediction = Executor(plans.prediction, precision, model.interface)
             adaptation = Executor(plans.adaptation, precision, model.interface)
             supportLosses = Executor(plans.supportLosses, precision, model.interface)
-            scoring = Executor(plans.scoring, precision, model.interface)
+            let factored = try Stages(model, lowRank: true)
+            let formed = try Stages(model, lowRank: false)
+            formedFrom = State.least { formed.cost(model, support: $0) < factored.cost(model, support: $0) }
+            stages = [factored, formed].map { StageExecutors($0, model, options.precision) }
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
             tensors = Learner.tensors(of: store, model)
         }
 
         var parameterPointers: [UnsafeRawPointer] { store.parameters.map { UnsafeRawPointer($0.pointer) } }
+
+        /// The stages for a user with so many ratings.
+        func stages(support: Int) -> StageExecutors { stages[support < formedFrom ? 0 : 1] }
+
+        /// The least number of ratings, of those that matter, for which a condition holds that then holds for all more.
+        private static func least(where condition: (Int) -> Bool) -> Int {
+            var (low, high) = (0, 4096)
+            while low < high {
+                let middle = (low + high) / 2
+                if condition(middle) { high = middle } else { low = middle + 1 }
+            }
+            return low
+        }
 
         /// Memory for `count` threads.
         func memory(_ count: Int) -> [TaskMemory] {
@@ -159,5 +180,37 @@ public final class Learner {
     }
 
     /// Declares that parameters and optimizer state are those after `steps` steps, as a saved model says.
-    public func resume(at steps: Int) throws { try initialized().store.resume(at: steps) }
+    public func resume(at steps: Int) throws {
+        let state = try initialized()
+        try state.store.resume(at: steps)
+        state.resumptions += 1
+    }
+
+    // MARK: Who may write parameters
+
+    private let loans = Atomic<Int>(0)
+    private let openLoans = Atomic<Int>(0)
+
+    /// Says that somebody else may write into the parameters from now on, until `endLoan`.
+    public func beginLoan() {
+        loans.add(1, ordering: .relaxed)
+        openLoans.add(1, ordering: .relaxed)
+    }
+
+    /// Says that this somebody is gone.
+    public func endLoan() { openLoans.subtract(1, ordering: .relaxed) }
+
+    /// Equal for equal parameters: whatever changes them, or might, changes it.
+    struct Version: Equatable {
+        let steps: Int
+        let resumptions: Int
+        let loans: Int
+    }
+
+    /// The parameters' version; nil as long as somebody else may write into them.
+    func version(_ state: State) -> Version? {
+        guard openLoans.load(ordering: .relaxed) == 0 else { return nil }
+        return Version(
+            steps: state.store.steps, resumptions: state.resumptions, loans: loans.load(ordering: .relaxed))
+    }
 }

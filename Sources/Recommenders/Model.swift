@@ -77,9 +77,19 @@ struct Model {
     func vectorInput(_ field: Int, isQuery: Bool) -> Int { 2 + tables.count + 2 * field + (isQuery ? 1 : 0) }
     func indexInput(_ field: Int, isQuery: Bool) -> Int { 2 * field + (isQuery ? 1 : 0) }
 
+    // Plans that score candidates read their tables apart from the support's; then what earlier stages computed.
+
+    func candidateTableInput(_ table: Int) -> Int { inputCount + table }
+    var firstStageInput: Int { inputCount + tables.count }
+    func candidateTableSize(_ table: Int) -> Symbol { .table(tables.count + table) }
+    /// Whether a table belongs to a field of items.
+    func isItemTable(_ table: Int) -> Bool { tables[table].field < items.count }
+
+    private var inputCount: Int { 2 + tables.count + 2 * fields.count }
+
     var interface: Executor.Interface {
         Executor.Interface(
-            inputCount: 2 + tables.count + 2 * fields.count, indexCount: 2 * fields.count,
+            inputCount: inputCount, indexCount: 2 * fields.count,
             symbolCount: Symbol.table(tables.count).id)
     }
 
@@ -89,6 +99,8 @@ struct Model {
     struct Trace {
         let task: TaskProblem
         let predictions: (Parameters) -> Value
+        /// The items' tables as inputs of their own, by name.
+        let candidateTables: [(name: String, value: Value)]
     }
 
     func trace() -> Trace {
@@ -118,7 +130,13 @@ struct Model {
             case .all: (rowLosses(false, θ).sum + rowLosses(true, θ).sum).scaled(by: .inverseSize(.symbol(.all)))
             }
         }
-        return Trace(task: task) { θ in loss.prediction(backbone.outputs(query, rows: .query, θ)) }
+        let candidateTables = tables.indices.filter(isItemTable).map { table in
+            let shape = Shape(.symbol(candidateTableSize(table)), .fixed(tables[table].columns))
+            return (specs[tables[table].parameter].name, graph.input(candidateTableInput(table), shape))
+        }
+        return Trace(
+            task: task, predictions: { θ in loss.prediction(backbone.outputs(query, rows: .query, θ)) },
+            candidateTables: candidateTables)
     }
 
     private func features(in graph: Graph, isQuery: Bool) -> [FieldFeature] {

@@ -1,7 +1,7 @@
 import Graph
 import MetaLearning
 
-/// The five programs of a learner, compiled from one model.
+/// The programs of a learner that run over tasks, compiled from one model.
 struct Plans {
     /// Outputs: the meta-loss, then the gradient of every parameter.
     let training: Plan
@@ -11,8 +11,6 @@ struct Plans {
     let adaptation: Plan
     /// Outputs: the support loss before and after each inner step.
     let supportLosses: Plan
-    /// Outputs: predictions of the query with the parameters as they are.
-    let scoring: Plan
 
     init(_ model: Model) throws {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
@@ -23,6 +21,5 @@ struct Plans {
         prediction = try compile { [$0.predictions(model.algorithm.adapt($0.task).parameters)] }
         adaptation = try compile { model.algorithm.adapt($0.task).parameters[$0.task.adapted] }
         supportLosses = try compile { model.algorithm.adapt($0.task).losses }
-        scoring = try compile { [$0.predictions($0.task.θ)] }
     }
 }

@@ -9,6 +9,7 @@ final class TaskMemory {
     private let model: Model
     /// Per table: gathered rows, [touched rows, columns].
     private let rows: UnsafeMutablePointer<Scratch>
+    private var values: ItemValues?
 
     init(_ model: Model, _ precision: Precision) {
         self.model = model
@@ -60,6 +61,40 @@ final class TaskMemory {
                 bind(field, schema, .query, isQuery: true, to: worker)
             }
         }
+    }
+
+    /// Room for a block's values of an item stage.
+    func block(_ columns: [Int]) -> ItemValues {
+        if let values, values.columns == columns { return values }
+        let new = ItemValues(rows: Blocks.size, columns: columns, working.precision)
+        values = new
+        return new
+    }
+
+    /// Gives candidates that were numbered and gathered to the worker of a stage.
+    func bindGatheredCandidates(to worker: Worker) {
+        for number in model.tables.indices where model.isItemTable(number) {
+            worker.setSize(model.candidateTableSize(number), working.touchedRows(ofTable: number).count)
+            worker.setInput(model.candidateTableInput(number), rows[number].pointer)
+        }
+        bindCandidates(to: worker)
+    }
+
+    /// Gives candidates that were not numbered, and with them whole tables, to the worker of a stage.
+    func bindCandidates(of store: ParameterStore, to worker: Worker) {
+        for number in model.tables.indices where model.isItemTable(number) {
+            let parameter = store.parameters[model.tables[number].parameter]
+            let indices = working.indices(model.tables[number].field, .query)
+            store.settle(indices.ids, count: indices.count, of: parameter)
+            worker.setSize(model.candidateTableSize(number), parameter.spec.rows)
+            worker.setInput(model.candidateTableInput(number), parameter.pointer)
+        }
+        bindCandidates(to: worker)
+    }
+
+    private func bindCandidates(to worker: Worker) {
+        worker.setSize(.query, working.queryCount)
+        for field in model.items.indices { bind(field, model.fields[field], .query, isQuery: true, to: worker) }
     }
 
     private func bind(

@@ -5,31 +5,35 @@ import MetaLearning
 struct WorkingSegment: ~Copyable {
     /// Rows of the segment.
     private(set) var rows = 0
-    /// Categorical: [rows]; bag: [offsets[rows]].
+    private(set) var idCount = 0
+    /// [idCount].
     private(set) var ids = Scratch()
     /// Bag: [rows + 1].
     private(set) var offsets = Scratch()
     /// Bag: [rows], dense: [rows, size].
     private(set) var numbers = Scratch()
 
-    /// Looks up `rows` of the feature table (−1: unknown), hides values as `hiding` draws, and numbers the ids.
+    /// Looks up `rows` of the feature table (−1: unknown), and hides values as `hiding` draws.
     mutating func fill(
         from source: FieldSource, rows places: UnsafePointer<Int32>, count: Int, hiding: inout Hiding?,
-        numbering table: inout RowSet, _ precision: Precision
+        _ precision: Precision
     ) throws {
         rows = count
+        idCount = 0
         switch source.kind {
         case .categorical:
             try fillIDs(source, places, &hiding)
-            table.number(ids.elements(of: Int32.self), count: count)
+            idCount = count
         case .bag:
-            let idCount = try fillBags(source, places, &hiding)
+            idCount = try fillBags(source, places, &hiding)
             fillWeights(precision)
-            table.number(ids.elements(of: Int32.self), count: idCount)
         case .dense:
             fillVectors(source, places, &hiding, precision)
         }
     }
+
+    /// Replaces ids by their numbers in `table`.
+    mutating func number(in table: inout RowSet) { table.number(ids.elements(of: Int32.self), count: idCount) }
 
     private mutating func fillIDs(
         _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?

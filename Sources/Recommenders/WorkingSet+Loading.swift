@@ -11,33 +11,95 @@ extension WorkingSet {
         _ task: Int, of tasks: TaskSet, episode: Episode? = nil, hiding: Hiding? = nil
     ) throws {
         (supportCount, queryCount) = (0, 0)
-        try bind(tasks)
+        try bind(items: tasks.items)
+        try bind(users: tasks.users)
         let extent = try tasks.extent(of: task)
         let (support, query) = try chooseRows(extent, of: tasks, episode)
         gatherTargets(tasks, extent.start, support, query)
 
-        let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         var hiding = hiding
+        try loadFields(support: support, query: query, user: extent.user, &hiding)
+    }
+
+    /// Loads what one user has rated, as a task without query. Errors: an item outside its table, a rating that is not
+    /// finite, other fields.
+    func load(_ ratings: Ratings) throws {
+        (supportCount, queryCount) = (0, 0)
+        try bind(items: ratings.items)
+        try bind(users: ratings.user)
+        try copyItems(ratings.rows, count: ratings.count, of: ratings.items)
+        supportTargets.reserve(byteCount: ratings.count * precision.elementSize)
+        if let values = ratings.values {
+            if let at = values.firstNonFinite(count: ratings.count) {
+                throw MetarecError.value("ratings[\(at)] = \(values[at]): wanted a finite number")
+            }
+            values.copy(0, count: ratings.count, to: supportTargets.pointer, precision)
+        }
+        var hiding: Hiding?
+        try loadFields(support: ratings.count, query: 0, user: 0, &hiding)
+    }
+
+    /// Loads rows of `items` as the query of a task without support and user; their ids are numbers of touched rows, or
+    /// unless `numbering` the tables' own. Errors: a row outside the table.
+    func load(
+        candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, numbering: Bool
+    ) throws {
+        (supportCount, queryCount) = (0, 0)
+        try bind(items: items)
+        try copyItems(candidates, count: count, of: items)
+        var hiding: Hiding?
+        try loadFields(support: 0, query: count, user: nil, &hiding, numbering: numbering)
+    }
+
+    private func copyItems(_ rows: UnsafePointer<Int32>?, count: Int, of items: FeatureTable) throws {
+        let out = itemRows.reserve(count, of: Int32.self)
+        guard let rows else { return }
+        for i in 0..<count {
+            let row = rows[i]
+            guard row >= -1, Int(row) < items.rows else {
+                throw MetarecError.index("items[\(i)] = \(row): outside -1 ..< \(items.rows)")
+            }
+            out[i] = row
+        }
+    }
+
+    /// Loads the fields of the items in `itemRows`, support first, and those of a user's row.
+    private func loadFields(
+        support: Int, query: Int, user: Int?, _ hiding: inout Hiding?, numbering: Bool = true
+    ) throws {
+        let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         for index in items.indices {
             try fields[index].load(
-                sources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding)
+                itemSources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding,
+                numbering: numbering)
         }
-        for index in items.count..<fieldCount {
-            try fields[index].load(sources[index], user: extent.user, hiding: &hiding)
+        if let user {
+            for index in users.indices {
+                try fields[items.count + index].load(userSources[index], user: user, hiding: &hiding)
+            }
         }
         (supportCount, queryCount) = (support, query)
     }
 
-    /// Takes over the tables' arrays when they are others than last time.
-    private func bind(_ tasks: TaskSet) throws {
-        guard tasks.items !== boundItems || tasks.users !== boundUsers else { return }
-        guard tasks.items.schema == items, tasks.users?.schema ?? [] == users else {
-            throw MetarecError.value(
-                "tasks: their fields are \(describe(tasks.items.schema)) and \(describe(tasks.users?.schema ?? [])), "
-                    + "wanted \(describe(items)) and \(describe(users))")
+    /// Takes over a table's arrays when they are others than last time.
+    private func bind(items table: FeatureTable) throws {
+        guard table !== boundItems else { return }
+        guard table.schema == items else {
+            throw MetarecError.value("items: their fields are \(describe(table.schema)), wanted \(describe(items))")
         }
-        sources = (tasks.items.fields + (tasks.users?.fields ?? [])).map(FieldSource.init)
-        (boundItems, boundUsers) = (tasks.items, tasks.users)
+        itemSources = table.fields.map(FieldSource.init)
+        boundItems = table
+    }
+
+    private func bind(users table: FeatureTable?) throws {
+        // In the beginning no table is bound, and that none comes may be wrong.
+        if let table, table === boundUsers { return }
+        guard table?.schema ?? [] == users else {
+            throw MetarecError.value(
+                "users: their fields are \(describe(table?.schema ?? [])), wanted \(describe(users))")
+        }
+        userSources = table?.fields.map(FieldSource.init) ?? []
+        boundUsers = table
     }
 
     private func describe(_ fields: [FieldSchema]) -> String {

@@ -6,6 +6,8 @@ extension WorkingSet {
     public struct Indices {
         /// Rows of the segment.
         public let rows: Int
+        /// Number of ids.
+        public let count: Int
         /// Places in the touched rows.
         public let ids: UnsafePointer<Int32>
         /// [rows + 1], of a bag.
@@ -19,7 +21,7 @@ extension WorkingSet {
         let isBag = fields[field].schema.kind == .bag
         return read(field, segment) {
             Indices(
-                rows: $0.rows, ids: UnsafePointer($0.ids.elements(of: Int32.self)),
+                rows: $0.rows, count: $0.idCount, ids: UnsafePointer($0.ids.elements(of: Int32.self)),
                 offsets: isBag ? UnsafePointer($0.offsets.elements(of: Int32.self)) : nil,
                 weights: isBag ? UnsafeRawPointer($0.numbers.pointer) : nil)
         }

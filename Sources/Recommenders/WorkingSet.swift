@@ -46,7 +46,8 @@ public final class WorkingSet: @unchecked Sendable {
     var queryTargets = Scratch()
     var boundItems: FeatureTable?
     var boundUsers: FeatureTable?
-    var sources: [FieldSource] = []
+    var itemSources: [FieldSource] = []
+    var userSources: [FieldSource] = []
 
     /// Memory for tasks over tables with these fields.
     public init(items: [FieldSchema], users: [FieldSchema], precision: Precision) {

@@ -178,7 +178,8 @@ private func emptyTensor() -> mr_tensor {
         let state = Int32(MR_STATE_ERROR.rawValue)
         #expect(Outcome { mr_learner_tensor_count(handle, &count, $0) }.status == state)
         #expect(Outcome { mr_learner_step(handle, few, silent, &loss, $0) }.status == state)
-        #expect(Outcome { mr_learner_adapt(handle, few, &out, $0) }.status == state && out == nil)
+        var none = mr_ratings(count: 0, items: nil, ratings: nil, dtype: 0)
+        #expect(Outcome { mr_learner_adapt(handle, items, nil, &none, &out, $0) }.status == state && out == nil)
         #expect(Outcome { mr_learner_initialize(handle, few, $0) } == .fine)
         #expect(Outcome { mr_learner_initialize(handle, few, $0) }.status == state)
         mr_learner_release(handle)
@@ -225,18 +226,39 @@ private func emptyTensor() -> mr_tensor {
         let handle = try initialized()
         let (_, one) = tasks(1, items)
         var adapted: OpaquePointer?
-        #expect(Outcome { mr_learner_adapt(handle, few, &adapted, $0) }.status == 1 && adapted == nil)
-        #expect(Outcome { mr_learner_adapt(handle, one!, &adapted, $0) } == .fine)
+        let (rows, ratings) = (kept([Int32(0), 1, 2]), kept([3.0, 1, 2]))
+        var given = mr_ratings(count: 3, items: rows, ratings: ratings, dtype: 1)
+        for wrong in [
+            mr_ratings(count: -1, items: rows, ratings: ratings, dtype: 1),
+            mr_ratings(count: 3, items: nil, ratings: ratings, dtype: 1),
+            mr_ratings(count: 3, items: rows, ratings: nil, dtype: 1),
+            mr_ratings(count: 3, items: kept([0, 4, 2]), ratings: ratings, dtype: 1),
+            mr_ratings(count: 3, items: rows, ratings: kept([1, .nan, 1]), dtype: 1),
+            mr_ratings(count: 3, items: rows, ratings: ratings, dtype: 7),
+        ] {
+            var wrong = wrong
+            #expect(Outcome { mr_learner_adapt(handle, items, nil, &wrong, &adapted, $0) } != .fine && adapted == nil)
+        }
+        #expect(Outcome { mr_learner_adapt(handle, items, nil, &given, &adapted, $0) } == .fine)
         let (byUser, byTask) = (kept([0.0, 0]), kept([0.0, 0]))
-        #expect(Outcome { mr_adapted_predict(adapted!, one!, byUser, $0) } == .fine)
+        let wanted = kept([Int32(3), 0])
+        func predict(_ items: UnsafeMutablePointer<Int32>?, _ count: Int64 = 2) -> Outcome {
+            Outcome { mr_adapted_predict(adapted!, self.items, items, count, silent, byUser, $0) }
+        }
+        #expect(predict(wanted) == .fine)
         #expect(Outcome { mr_learner_predict(handle, one!, silent, byTask, $0) } == .fine)
         for row in 0..<2 { #expect(abs(byUser[row] - byTask[row]) < 1e-13 && byTask[row] != 0) }
+        #expect(predict(nil) == .fine && predict(wanted, -1).status == Int32(MR_VALUE_ERROR.rawValue))
+        #expect(predict(kept([-2, 0])).status == Int32(MR_INDEX_ERROR.rawValue))
+        mr_learner_begin_loan(handle)
+        #expect(predict(wanted) == .fine)
+        mr_learner_end_loan(handle)
         var loss = 0.0
         #expect(Outcome { mr_learner_step(handle, few, silent, &loss, $0) } == .fine && steps(handle) == 1)
-        #expect(Outcome { mr_adapted_predict(adapted!, one!, byUser, $0) }.status == Int32(MR_STATE_ERROR.rawValue))
+        #expect(predict(wanted).status == Int32(MR_STATE_ERROR.rawValue))
         // The adapted user keeps the learner alive.
         mr_learner_release(handle)
-        #expect(Outcome { mr_adapted_predict(adapted!, one!, byUser, $0) }.status == Int32(MR_STATE_ERROR.rawValue))
+        #expect(predict(wanted).status == Int32(MR_STATE_ERROR.rawValue))
         mr_adapted_release(adapted!)
     }
 

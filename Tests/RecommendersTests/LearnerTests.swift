@@ -102,48 +102,6 @@ import Testing
         #expect(close(try learner.predict(world.tasks), expected, 1e-12))
     }
 
-    // MARK: One adapted user
-
-    @Test(arguments: parts) func adaptedLearnersPredictAsTheTaskWould(part: String) throws {
-        let world = try LearnerWorld(sizes: sizes)
-        let learner = try TestLearner(["algorithm.adapt": .text(part)], on: world.tasks)
-        for task in 0..<world.tasks.count {
-            let one = try world.tasks.take([task])
-            let adapted = try learner.learner.adapt(one)
-            let out = Buffer(count: one.queryRows, .double)
-            // Something else in between changes nothing.
-            _ = try learner.predict(world.tasks)
-            try adapted.predict(one, into: out.pointer)
-            #expect(close(out.numbers(.double), try learner.predict(one), 1e-13))
-        }
-    }
-
-    @Test func adaptedLearnersPredictWhatTheyHaveNotSeen() throws {
-        let world = try LearnerWorld(sizes: [(4, 1), (0, 9)])
-        let learner = try TestLearner(["algorithm.adapt": .text("all")], on: world.tasks)
-        let first = try world.tasks.take([0])
-        let second = try world.tasks.take([1])
-        let adapted = try learner.learner.adapt(first)
-        let θ = try learner.adapted(first)[0]
-        let out = Buffer(count: 9, .double)
-        try adapted.predict(second, into: out.pointer)
-        // Rows of tables that the support did not touch are the shared ones: what `adapted` shows for them.
-        #expect(close(out.numbers(.double), world.rows(of: 1).query.map { world.output(θ, task: 1, row: $0) }, 1e-12))
-    }
-
-    @Test func adaptedLearnersGoStale() throws {
-        let world = try LearnerWorld(tasks: 5)
-        let learner = try TestLearner(on: world.tasks)
-        let one = try world.tasks.take([0])
-        let adapted = try learner.learner.adapt(one)
-        let out = Buffer(count: one.queryRows, .double)
-        try adapted.predict(one, into: out.pointer)
-        _ = try learner.learner.step(world.tasks, poll: .none)
-        let error = #expect(throws: MetarecError.self) { try adapted.predict(one, into: out.pointer) }
-        #expect(error?.kind == .state)
-        #expect(throws: MetarecError.self) { try learner.learner.adapt(world.tasks) }
-    }
-
     // MARK: The meta-gradient
 
     @Test(arguments: ["maml", "meta_sgd", "joint_training"]) func theMetaGradientIsTheDerivative(algorithm: String)
@@ -269,7 +227,7 @@ import Testing
         let calls: [() throws -> Void] = [
             { _ = try learner.learner.step(world.tasks, poll: .none) }, { _ = try learner.metaGradient(world.tasks) },
             { _ = try learner.learner.trainEpoch(world.tasks, episodes: nil, epoch: 0, poll: .none) },
-            { _ = try learner.learner.adapt(try world.tasks.take([0])) },
+            { _ = try learner.learner.adapt(try world.ratings(of: 0)) },
         ]
         for call in calls {
             let error = #expect(throws: MetarecError.self) { try call() }
@@ -303,7 +261,7 @@ import Testing
         let learner = try Learner([:])
         for call in [
             { try learner.settle() }, { _ = try learner.tensors() }, { _ = try learner.steps },
-            { _ = try learner.step(world.tasks, poll: .none) }, { _ = try learner.adapt(world.tasks) },
+            { _ = try learner.step(world.tasks, poll: .none) }, { _ = try learner.adapt(try world.ratings(of: 0)) },
         ] as [() throws -> Void] {
             let error = #expect(throws: MetarecError.self) { try call() }
             #expect(error?.kind == .state)

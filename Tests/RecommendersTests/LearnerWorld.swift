@@ -81,6 +81,32 @@ final class LearnerWorld {
         return (start..<middle, middle..<end)
     }
 
+    /// What the support of a task says, as one user's ratings.
+    func ratings(of task: Int) throws -> Ratings {
+        let support = rows(of: task).support
+        let user = arrays.userIndex.map { Int($0[task]) } ?? -1
+        let taste = (0..<LearnerWorld.tasteWidth).map { user < 0 ? 0 : self.taste[user * LearnerWorld.tasteWidth + $0] }
+        let table = try FeatureTable(
+            rows: 1,
+            fields: [
+                Field(
+                    name: "age", size: LearnerWorld.ages,
+                    values: .categorical(ids: Borrowed([user < 0 ? -1 : age[user]]).pointer)),
+                Field(
+                    name: "taste", size: LearnerWorld.tasteWidth,
+                    values: .dense(vectors: .float(Borrowed(taste).pointer))),
+            ])
+        return try Ratings(
+            items: tasks.items, user: hasUsers ? table : nil, rows: arrays.itemIndex.pointer + support.lowerBound,
+            values: .double(arrays.targets.pointer + support.lowerBound), count: support.count)
+    }
+
+    /// The items of a task's query.
+    func candidates(of task: Int) -> UnsafeBufferPointer<Int32> {
+        let query = rows(of: task).query
+        return UnsafeBufferPointer(start: arrays.itemIndex.pointer + query.lowerBound, count: query.count)
+    }
+
     /// The output of the feature network for one row of one task, by its definition.
     func output(_ θ: [String: Matrix], task: Int, row: Int) -> Double {
         let item = Int(arrays.itemIndex[row])
@@ -162,6 +188,14 @@ struct TestLearner {
     func everything() throws -> [[Double]] {
         try learner.settle()
         return try learner.tensors().map(numbers)
+    }
+
+    func predict(_ adapted: AdaptedLearner, _ candidates: [Int32], of items: FeatureTable) throws -> [Double] {
+        let out = Buffer(count: candidates.count, learner.precision)
+        try candidates.withUnsafeBufferPointer {
+            try adapted.predict($0, of: items, into: out.pointer, poll: .none)
+        }
+        return out.numbers(learner.precision)
     }
 
     func predict(_ tasks: TaskSet) throws -> [Double] {

@@ -6,16 +6,17 @@ import Testing
 
 /// The plans of MeLU and FineTune on MovieLens-1M's fields, 32-wide embeddings, 64-64-1, for 36 support and 10 query rows.
 @Suite struct PresetPlanTests {
-    private func training(_ options: [String: OptionValue]) throws -> Plan {
+    private func model(_ options: [String: OptionValue]) throws -> Model {
         let items = [("rate", 6, false), ("genre", 25, true), ("director", 2186, true), ("actor", 8030, true)]
         let users = [("gender", 2), ("age", 7), ("occupation", 21), ("zip", 3402)]
         let learner = try LearnerOptions(options)
-        let model = try Model(
+        return try Model(
             items: items.map { FieldSchema(name: $0.0, kind: $0.2 ? .bag : .categorical, size: $0.1) },
             users: users.map { FieldSchema(name: $0.0, kind: .categorical, size: $0.1) },
             backbone: learner.backbone, algorithm: learner.algorithm, loss: learner.loss)
-        return try Plans(model).training
     }
+
+    private func training(_ options: [String: OptionValue]) throws -> Plan { try Plans(try model(options)).training }
 
     /// Counted, not reasoned: a lost rewrite shows here. Fewer is better; then lower the numbers.
     @Test(arguments: [(1, 2, 109, 2843), (5, 2, 324, 10153), (1, 1, 75, 1277), (5, 1, 158, 3572)])
@@ -32,5 +33,25 @@ import Testing
         let plan = try training(["algorithm": .text("joint_training")])
         #expect(plan.instructionCount == 70)
         #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == 1737)
+    }
+
+    /// A candidate of an adapted user, by hand: with factors, 128 S + S 64 for the first layer of 128 item columns,
+    /// whose shared part is kept, and 64 64 + 64 above it; else 128 64 for the first layer.
+    @Test(arguments: [1, 5]) func scoring(steps: Int) throws {
+        let model = try model(["algorithm": .text("maml"), "algorithm.inner_steps": .numbers([Double(steps)])])
+        let factored = try Stages(model, lowRank: true)
+        let formed = try Stages(model, lowRank: false)
+        func cost(_ plan: Plan?, support: Int) -> Int? {
+            plan?.multiplyAdds(sizes: [support, 1, support] + Array(repeating: 50, count: 16))
+        }
+        let above = 64 * 64 + 64
+        for support in [0, 10, 50] {
+            #expect(cost(factored.scores, support: support) == support * (128 + 64) + above)
+            #expect(cost(formed.scores, support: support) == 128 * 64 + above)
+        }
+        #expect(factored.itemColumns.sorted() == [64, 128] && formed.itemColumns == [128])
+        #expect(cost(factored.items, support: 10) == 128 * 64 && cost(formed.items, support: 10) == 0)
+        #expect(factored.cost(model, support: 30) < formed.cost(model, support: 30))
+        #expect(factored.cost(model, support: 60) > formed.cost(model, support: 60))
     }
 }

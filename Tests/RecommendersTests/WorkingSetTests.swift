@@ -237,7 +237,7 @@ private struct World {
             try set.load(0, of: world.tasks)
         } throws: { error in
             guard let error = error as? MetarecError else { return false }
-            return error.kind == .value && error.description.hasPrefix("tasks: their fields are [genre: ")
+            return error.kind == .value && error.description.hasPrefix("users: their fields are [taste: ")
         }
     }
 

@@ -1,4 +1,8 @@
-"""One user: the time from Python to adapt to some ratings, alone and with scores of candidates."""
+"""One user: the time from Python to adapt to some ratings, alone and with scores of candidates.
+
+metarec gets ids and raw values, as its users have them; the peers get row numbers. What metarec
+keeps of the items from call to call is kept: a peer that wants to may do the same.
+"""
 
 import sys
 from typing import Any
@@ -24,6 +28,7 @@ def measure_latency(systems: list[str], *, short: bool) -> list[dict[str, Any]]:
         try:
             for worker in workers:
                 worker.prepare(workload, algorithm)
+            _check(workers)
             for rating in ratings:
                 for candidate in candidates:
                     row: dict[str, Any] = {
@@ -47,3 +52,12 @@ def measure_latency(systems: list[str], *, short: bool) -> list[dict[str, Any]]:
             for worker in workers:
                 worker.close()
     return found
+
+
+def _check(workers: list[Remote]) -> None:
+    """Raise unless all systems give one user the same scores."""
+    found = {worker.name: worker.call("scores") for worker in workers}
+    expected = found[workers[0].name]
+    for name, scores in found.items():
+        if not np.allclose(scores, expected, rtol=1e-3, atol=1e-4):
+            raise SystemExit(f"{name}: other scores than {workers[0].name}: {scores}, {expected}")

@@ -73,9 +73,11 @@ class Worker:
         items = self.workload.items
         among = np.arange(candidates, dtype=np.int32) % items if candidates else None
         calls = [
-            (
+            self._request(
                 generator.integers(0, items, ratings, np.int32),
                 generator.integers(1, 6, ratings).astype(np.float32),
+                0,
+                among,
             )
             for _ in range(64)
         ]
@@ -84,9 +86,23 @@ class Worker:
         while time.perf_counter() < end or len(found) < 9:
             call = calls[len(found) % len(calls)]
             started = time.perf_counter()
-            self.system.adapt(*call, 0, among)
+            self.system.adapt(*call)
             found.append(time.perf_counter() - started)
         return found
+
+    def scores(self) -> list[float]:
+        """What one user's adaptation gives for a few candidates: to be compared."""
+        import numpy as np
+
+        ratings = np.array([5, 1, 4], np.float32)
+        call = self._request(
+            np.array([3, 1, 4], np.int32), ratings, 0, np.arange(8, dtype=np.int32)
+        )
+        return [float(score) for score in self.system.adapt(*call)]
+
+    def _request(self, *call: Any) -> tuple[Any, ...]:
+        """The call as a user of the system would write it."""
+        return self.system.request(*call) if hasattr(self.system, "request") else call
 
 
 def main() -> None:

@@ -203,15 +203,17 @@ class Workload:
             self.item_index,
             self.targets,
             self.user_index,
-            items=mr.FeatureTable(_categorical(self.item_ids, self.item_fields)),
-            users=mr.FeatureTable(_categorical(self.user_ids, self.user_fields)),
+            **self.tables(),
         )
 
-    def user(self, row: int) -> "mr.FeatureTable":
-        """Return one user's features for `MetaLearner.adapt`."""
+    def tables(self) -> "dict[str, mr.FeatureTable]":
+        """Return the features of items and users for metarec."""
         import metarec as mr
 
-        return mr.FeatureTable(_categorical(self.user_ids[row : row + 1], self.user_fields))
+        return {
+            "items": mr.FeatureTable(_categorical(self.item_ids, self.item_fields)),
+            "users": mr.FeatureTable(_categorical(self.user_ids, self.user_fields)),
+        }
 
 
 def _features(rows: int, fields: dict[str, int], seed: int) -> NDArray[np.int32]:

@@ -11,8 +11,6 @@ from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
-from metarec.features import FeatureTable
-from metarec.tasks import one_task
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -53,7 +51,8 @@ class AdaptedUser:
     """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends.
 
     The model is unchanged. Valid until the model trains on: then `predict` and `recommend` raise
-    `StateError`, and the user is adapted anew.
+    `StateError`, and the user is adapted anew. After writing into `MetaLearner.parameters` adapt
+    anew as well: a part of them was read while adapting.
 
     Examples
     --------
@@ -72,17 +71,26 @@ class AdaptedUser:
         native: _metarec.Adapted,
         model: "MetaLearner",
         rated: NDArray[Any],
-        user: FeatureTable | None,
     ) -> None:
         self._native, self._model, self._learner = native, model, model._native
-        self._rated, self._user = rated, user
+        self._rated = rated
 
     def predict(self, items: Iterable[Hashable]) -> NDArray[np.floating[Any]]:
         """Return the predicted ratings of `items`, ids as in your data; unknown ones are allowed.
 
-        An unknown item is predicted as one of which nothing is known.
+        An unknown item is predicted as one of which nothing is known. An item has the same score
+        whatever the others are. What depends on items alone is kept from user to user; it is not
+        while somebody holds views of the model's `parameters`, which makes the calls slower.
+
+        Raises
+        ------
+        NumericalError
+            A score is not finite.
+        StateError
+            The model was trained since the user was adapted.
         """
-        return self._scores(self._current()._item_codes(items))
+        model = self._current()
+        return self._native.predict(model._items.native, model._item_codes(items))
 
     def recommend(
         self,
@@ -106,6 +114,8 @@ class AdaptedUser:
         ------
         InvalidValueError
             `k` below 1, no candidates.
+        NumericalError
+            A score is not finite.
         StateError
             The model was trained since the user was adapted.
         """
@@ -114,9 +124,10 @@ class AdaptedUser:
         excluded = self._rated if exclude is None else as_values(exclude, "exclude")
         unwanted = model._item_codes(excluded)
         if candidates is None:
+            names = None
             codes = np.arange(model._items.rows, dtype=np.int32)
-            names = codes if model._data is None else model._data.item_ids(codes)
-            kept = np.isin(codes, unwanted, invert=True)
+            kept = np.ones(len(codes), np.bool_)
+            kept[unwanted[unwanted >= 0]] = False
         else:
             names = as_values(candidates, "candidates")
             codes = model._item_codes(names)
@@ -125,18 +136,28 @@ class AdaptedUser:
             # By id, for unknown items have no code of their own.
             out = set(excluded.tolist())
             kept = np.array([name not in out for name in names.tolist()], np.bool_)
-        codes, names = codes[kept], names[kept]
-        scores = self._scores(codes)
-        order = np.argsort(-scores, kind="stable")[:k]
-        return Recommendations(names[order], scores[order])
+        scores = self._native.predict(model._items.native, codes)
+        best = _best(scores, k, kept)
+        if names is not None:
+            return Recommendations(names[best], scores[best])
+        ids = best if model._data is None else model._data.item_ids(best)
+        return Recommendations(ids, scores[best])
 
     def _current(self) -> "MetaLearner":
         if self._model.__dict__.get("_learner") is not self._learner:
             raise StateError("the model was fitted anew since this user was adapted: adapt again")
         return self._model
 
-    def _scores(self, codes: NDArray[np.int32]) -> NDArray[np.floating[Any]]:
-        return self._native.predict(one_task(self._model._items, self._user, codes).native)
-
     def __repr__(self) -> str:
         return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"
+
+
+def _best(scores: NDArray[np.floating[Any]], k: int, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the places of the `k` highest kept scores, best first, equal ones in order."""
+    ordered = np.where(kept, -scores, np.inf)
+    if k < np.count_nonzero(kept):
+        # Of those equal to the last, the first count: partitioning alone would take any.
+        places = np.flatnonzero(ordered <= np.partition(ordered, k - 1)[k - 1])
+    else:
+        places = np.flatnonzero(kept)
+    return places[np.argsort(ordered[places], kind="stable")[:k]]

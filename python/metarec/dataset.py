@@ -364,7 +364,7 @@ class Dataset:
                 else f"give a dict of features, among {list(self.users.fields)}"
             )
             raise InvalidValueError(f"user: no user {user!r} in the data; {known}")
-        return None if self.users is None else self.users.take(code)
+        return None if self.users is None else self.users.row(int(code[0]))
 
     # Saving the mapping
 

@@ -1,11 +1,13 @@
 """The users or the items of a data set: who they are and what is known of them."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.arrays import check_finite
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
 from metarec.frames import Column, infer_kind, make_field, require_ids, split_bags
@@ -28,6 +30,7 @@ class Entities:
     ) -> None:
         self.noun, self.ids, self.features = noun, ids, features
         self.values, self.columns = dict(values or {}), dict(columns or {noun: ids.values})
+        self._numbers: dict[str, Vocabulary] = {}
 
     @classmethod
     def from_columns(
@@ -92,15 +95,22 @@ class Entities:
                 raise InvalidValueError(f"{name}: no field {key!r}; the fields are {known}")
         if self.features is None:
             return None
+        given = {
+            key: self._encode(key, self.features[key], value, f"{name}[{key!r}]")
+            for key, value in raw.items()
+            if _is_given(value)
+        }
+        return FeatureTable({**self._unknown.fields, **given}) if given else self._unknown
+
+    @cached_property
+    def _unknown(self) -> FeatureTable:
+        """One row of which nothing is known. Its arrays are shared, and so not to be written."""
+        assert self.features is not None
         row = self.features.take([-1])
-        return FeatureTable(
-            {
-                key: self._encode(key, field, raw[key], f"{name}[{key!r}]")
-                if _is_given(raw.get(key))
-                else field
-                for key, field in row.fields.items()
-            }
-        )
+        for field in row.fields.values():
+            for array in field.arrays:
+                array.flags.writeable = False
+        return row
 
     def _encode(self, key: str, field: Field, value: Any, name: str) -> Field:
         if isinstance(field, Dense):
@@ -112,19 +122,24 @@ class Entities:
                 ) from None
             if vector.shape != (1, field.size):
                 raise InvalidValueError(f"{name}: expected {field.size} number(s), got {value!r}")
+            check_finite(vector, name)
             return Dense(vector)
-        boxed = np.empty(1, object)
-        boxed[0] = value
+        vocabulary = self._vocabulary(key, field.size)
         if isinstance(field, Bag):
-            ids = self._codes(key, list(split_bags(boxed)[0]), field.size, name)
+            boxed = np.empty(1, object)
+            boxed[0] = value
+            ids = vocabulary.encode(list(split_bags(boxed)[0]), name)
             ids = ids[ids >= 0]
             return Bag(ids, np.array([0, len(ids)], np.int64), field.size)
-        return Categorical(self._codes(key, boxed, field.size, name), field.size)
+        return Categorical(np.array([vocabulary.place(value, name)], np.int32), field.size)
 
-    def _codes(self, key: str, values: Any, size: int, name: str) -> NDArray[np.int32]:
+    def _vocabulary(self, key: str, size: int) -> Vocabulary:
         # Without raw values (a table of the user's own) the numbers stand for themselves.
-        vocabulary = self.values.get(key, Vocabulary(np.arange(size)))
-        return vocabulary.encode(values, name)
+        if key in self.values:
+            return self.values[key]
+        if key not in self._numbers:
+            self._numbers[key] = Vocabulary(np.arange(size))
+        return self._numbers[key]
 
     def unseen(self, codes: NDArray[np.int32]) -> dict[str, NDArray[np.int64]]:
         """Return the value numbers of each categorical and bag field that none of `codes` has."""

@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metarec.arrays import (
-    as_count,
-    borrowed,
-    check_finite,
-    check_index,
-    check_offsets,
-    offsets_of,
-    ragged_range,
-)
+from metarec import _metarec
+from metarec.arrays import check_index, offsets_of, ragged_range
 from metarec.display import html_table
 from metarec.errors import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
-    from metarec import _metarec
-
     Floats = NDArray[np.float32] | NDArray[np.float64]
     NativeField = tuple[
         str, str, int, NDArray[np.int32] | None, NDArray[np.int64] | None, Floats | None
@@ -53,11 +44,15 @@ class Categorical:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.ids)
+        return _rows(self.ids)
 
-    def _check(self, name: str) -> None:
-        borrowed(self.ids, f"{name}.ids", np.int32)
-        check_index(self.ids, as_count(self.size, f"{name}.size"), f"{name}.ids")
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What is borrowed."""
+        return (self.ids,)
+
+    def _row(self, row: int) -> "Categorical":
+        return Categorical(self.ids[row : row + 1], self.size)
 
     def _take(self, rows: NDArray[np.int64]) -> "Categorical":
         ids = np.full(len(rows), -1, np.int32)
@@ -98,13 +93,16 @@ class Bag:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.offsets) - 1
+        return max(_rows(self.offsets) - 1, 0)
 
-    def _check(self, name: str) -> None:
-        borrowed(self.ids, f"{name}.ids", np.int32)
-        borrowed(self.offsets, f"{name}.offsets", np.int64)
-        check_offsets(self.offsets, len(self.ids), f"{name}.offsets", f"{name}.ids")
-        check_index(self.ids, as_count(self.size, f"{name}.size"), f"{name}.ids")
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What is borrowed."""
+        return self.ids, self.offsets
+
+    def _row(self, row: int) -> "Bag":
+        ids = self.ids[self.offsets[row] : self.offsets[row + 1]]
+        return Bag(ids, np.array([0, len(ids)], np.int64), self.size)
 
     def _take(self, rows: NDArray[np.int64]) -> "Bag":
         starts, counts = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
@@ -141,18 +139,21 @@ class Dense:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.vectors)
+        return _rows(self.vectors)
 
     @property
     def size(self) -> int:
         """Number of columns d."""
-        return int(self.vectors.shape[1])
+        shape = np.shape(self.vectors)
+        return int(shape[1]) if len(shape) == 2 else 0
 
-    def _check(self, name: str) -> None:
-        borrowed(self.vectors, f"{name}.vectors", np.float32, np.float64, ndim=2)
-        if self.size == 0:
-            raise InvalidValueError(f"{name}.vectors: expected at least one column, got none")
-        check_finite(self.vectors, f"{name}.vectors")
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What is borrowed."""
+        return (self.vectors,)
+
+    def _row(self, row: int) -> "Dense":
+        return Dense(self.vectors[row : row + 1])
 
     def _take(self, rows: NDArray[np.int64]) -> "Dense":
         vectors = np.zeros((len(rows), self.size), self.vectors.dtype)
@@ -211,12 +212,9 @@ class FeatureTable:
                     f"fields[{name!r}]: expected Categorical, Bag or Dense, got "
                     f"{type(field).__name__}"
                 )
-            field._check(f"fields[{name!r}]")
-        rows = {name: field.rows for name, field in fields.items()}
-        if len(set(rows.values())) > 1:
-            raise InvalidValueError(f"fields: expected the same number of rows, got {rows}")
         self._fields = dict(fields)
         self._handle: _metarec.Features | None = None
+        self.native  # noqa: B018 making it checks the arrays
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -230,13 +228,10 @@ class FeatureTable:
 
     @property
     def native(self) -> "_metarec.Features":
-        """The kernels' handle on this memory, made when first asked for."""
+        """The kernels' handle on this memory, which is checked when it is made."""
         if self._handle is None:
-            from metarec import _metarec
-
-            self._handle = _metarec.Features(
-                self.rows, [field._native(name) for name, field in self._fields.items()]
-            )
+            fields = [field._native(name) for name, field in self._fields.items()]
+            self._handle = _metarec.Features(self.rows, fields)
         return self._handle
 
     def take(self, rows: ArrayLike) -> "FeatureTable":
@@ -247,6 +242,10 @@ class FeatureTable:
         index = np.asarray(rows, np.int64) if np.size(rows) else np.empty(0, np.int64)
         check_index(index, self.rows, "rows")
         return FeatureTable({name: field._take(index) for name, field in self._fields.items()})
+
+    def row(self, index: int) -> "FeatureTable":
+        """Return the table of one row, over the same memory."""
+        return FeatureTable({name: field._row(index) for name, field in self._fields.items()})
 
     def state(self, prefix: str) -> tuple[dict[str, NDArray[Any]], list[dict[str, Any]]]:
         """Return arrays, their names beginning with `prefix`, and JSON for `from_state`."""
@@ -292,3 +291,8 @@ class FeatureTable:
     def _repr_html_(self) -> str:
         rows = [(name, f.kind, f"{f.size:,}") for name, f in self._fields.items()]
         return html_table(f"FeatureTable: {self.rows:,} rows", ("field", "kind", "size"), rows)
+
+
+def _rows(array: Any) -> int:
+    shape = np.shape(array)
+    return int(shape[0]) if shape else 0

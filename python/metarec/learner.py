@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.adapted import AdaptedUser
-from metarec.arrays import check_finite, check_index
+from metarec.arrays import check_index
 from metarec.components import Component, component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
@@ -17,7 +17,7 @@ from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.features import FeatureTable
 from metarec.parameters import Parametrised
 from metarec.splits import Splits
-from metarec.tasks import TaskSet, one_task
+from metarec.tasks import TaskSet
 from metarec.training import Callback, History, Progress, train
 from metarec.vocabulary import as_values
 
@@ -272,17 +272,18 @@ class MetaLearner(Parametrised):
         given = as_values(items, "items")
         codes = self._item_codes(given)
         try:
-            targets = np.asarray(ratings, np.float64)
+            values = np.array(ratings, np.float64, order="C")
         except (TypeError, ValueError) as error:
             raise InvalidTypeError(f"ratings: expected numbers; {error}") from None
-        if targets.shape != codes.shape:
+        if values.shape != codes.shape:
             raise InvalidValueError(
-                f"ratings: expected one for each of {len(codes)} items, got shape {targets.shape}"
+                f"ratings: expected one for each of {len(codes)} items, got shape {values.shape}"
             )
-        check_finite(targets, "ratings")
         features = self._user_features(user)
-        support = one_task(self._items, features, codes, np.ascontiguousarray(targets))
-        return AdaptedUser(native.adapt(support.native), self, given, features)
+        adapted = native.adapt(
+            self._items.native, None if features is None else features.native, codes, values
+        )
+        return AdaptedUser(adapted, self, given)
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""

@@ -5,20 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metarec.arrays import (
-    borrowed,
-    check_finite,
-    check_index,
-    check_offsets,
-    offsets_of,
-    ragged_range,
-)
+from metarec import _metarec
+from metarec.arrays import check_index, offsets_of, ragged_range
 from metarec.display import html_table
-from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.errors import InvalidTypeError
 from metarec.features import FeatureTable
 
 if TYPE_CHECKING:
-    from metarec import _metarec
     from metarec.features import Floats
 
 
@@ -74,37 +67,13 @@ class TaskSet:
         for name, table in (("items", items), ("users", users)):
             if not isinstance(table, FeatureTable) and (table is not None or name == "items"):
                 raise InvalidTypeError(f"{name}: expected FeatureTable, got {type(table).__name__}")
-        borrowed(offsets, "offsets", np.int64)
-        borrowed(support_counts, "support_counts", np.int64)
-        borrowed(item_index, "item_index", np.int32)
-        borrowed(targets, "targets", np.float32, np.float64)
-        check_offsets(offsets, len(item_index), "offsets", "item_index")
-        _check_length(support_counts, "support_counts", len(offsets) - 1)
-        _check_length(targets, "targets", len(item_index))
-        wrong = (support_counts < 0) | (support_counts > np.diff(offsets))
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            raise InvalidValueError(
-                f"support_counts[{at}]: expected 0 ... {offsets[at + 1] - offsets[at]} "
-                f"(the task's rows), got {support_counts[at]}"
-            )
-        check_index(item_index, items.rows, "item_index")
-        check_finite(targets, "targets")
-        if (user_index is None) != (users is None):
-            given, missing = (
-                ("users", "user_index") if user_index is None else ("user_index", "users")
-            )
-            raise InvalidValueError(f"{missing}: expected together with {given}, got None")
-        if user_index is not None and users is not None:
-            borrowed(user_index, "user_index", np.int32)
-            _check_length(user_index, "user_index", len(support_counts))
-            check_index(user_index, users.rows, "user_index")
         self.offsets, self.support_counts = offsets, support_counts
         self.item_index, self.targets, self.user_index = item_index, targets, user_index
         self.items, self.users = items, users
         self.task_ids: NDArray[np.int64] | None = None
         self._whole: TaskSet | None = None
         self._handle: _metarec.Tasks | None = None
+        self.native  # noqa: B018 making it checks the arrays
 
     def take(self, ids: ArrayLike) -> "TaskSet":
         """Return some of the tasks, in the order given (repeats allowed), over the same memory."""
@@ -123,13 +92,11 @@ class TaskSet:
 
     @property
     def native(self) -> "_metarec.Tasks":
-        """The kernels' handle on this memory, made when first asked for."""
+        """The kernels' handle on this memory, which is checked when it is made."""
         if self._handle is None:
             if self._whole is not None and self.task_ids is not None:
                 self._handle = self._whole.native.take(self.task_ids)
             else:
-                from metarec import _metarec
-
                 self._handle = _metarec.Tasks(
                     self.offsets,
                     self.support_counts,
@@ -197,27 +164,3 @@ class TaskSet:
 
         rows = [row("support", self._support_counts()), row("query", self._query_counts())]
         return html_table(f"TaskSet: {len(self):,} tasks", ("", "rows", "a task"), rows)
-
-
-def one_task(
-    items: FeatureTable,
-    user: FeatureTable | None,
-    item_index: NDArray[np.int32],
-    targets: "Floats | None" = None,
-) -> TaskSet:
-    """Return one task of the user in the one row of `user`: support where there are targets."""
-    rows = len(item_index)
-    return TaskSet(
-        np.array([0, rows], np.int64),
-        np.array([0 if targets is None else rows], np.int64),
-        item_index,
-        np.zeros(rows, np.float32) if targets is None else targets,
-        None if user is None else np.zeros(1, np.int32),
-        items=items,
-        users=user,
-    )
-
-
-def _check_length(array: NDArray[Any], name: str, length: int) -> None:
-    if len(array) != length:
-        raise InvalidValueError(f"{name}: expected {length} entries, got {len(array)}")

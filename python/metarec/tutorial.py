@@ -12,7 +12,7 @@ from metarec.components import COMPONENTS
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Dense, FeatureTable
 from metarec.learner import MetaLearner
-from metarec.tasks import TaskSet, one_task
+from metarec.tasks import TaskSet
 
 Scores = NDArray[np.floating[Any]]
 Features = ArrayLike | FeatureTable
@@ -105,16 +105,20 @@ class AdaptedModel:
 
     def __init__(self, model: MetaModel, table: FeatureTable, labels: NDArray[Any]) -> None:
         learner = model.learner
-        self._model, self._user = model, learner._user_features(None)
-        targets = model._labels.of(labels)
-        support = one_task(table, self._user, np.arange(table.rows, dtype=np.int32), targets)
-        self._native = learner._native.adapt(support.native)
+        user = learner._user_features(None)
+        self._model = model
+        self._native = learner._native.adapt(
+            table.native,
+            None if user is None else user.native,
+            np.arange(table.rows, dtype=np.int32),
+            model._labels.of(labels),
+        )
 
     def __call__(self, features: Features) -> Scores:
         """Return one score for each of the feature rows."""
         table = self._model._table(features)
-        query = one_task(table, self._user, np.arange(table.rows, dtype=np.int32))
-        return self._model._labels.back(self._native.predict(query.native))
+        scores = self._native.predict(table.native, np.arange(table.rows, dtype=np.int32))
+        return self._model._labels.back(scores)
 
     def __repr__(self) -> str:
         return f"AdaptedModel({self._model!r})"

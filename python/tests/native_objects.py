@@ -75,6 +75,16 @@ def make_tasks(**changes: Any) -> native.Tasks:
     return native.Tasks(**task_arrays(**parts))
 
 
+def rated(**changes: Any) -> dict[str, Any]:
+    """The first of the four tasks as arguments of `Learner.adapt`."""
+    return {
+        "catalogue": make_items(),
+        "user": native.Features(1, [("age", "categorical", 2, int32(0), None, None)]),
+        "items": int32(0, 1),
+        "ratings": np.array([1.0, 5]),
+    } | changes
+
+
 def trainable(tasks: native.Tasks | None = None) -> native.Tasks:
     """Those of the four tasks that have query rows."""
     return (make_tasks() if tasks is None else tasks).take(int64(0, 1, 3))

@@ -136,6 +136,69 @@ def test_equal_scores_keep_the_order_of_the_candidates(model):
     assert ann.recommend(k=2, candidates=[*names, 4], exclude=[4]).items.tolist() == names[:2]
 
 
+@pytest.mark.parametrize("k", [1, 3, 10, 38, 50])
+def test_the_best_are_those_of_a_full_sort(model, k):
+    ann = model.adapt([3, 5], [5, 1])
+    # Every item twice, so that every score is tied, and unknown ones among them.
+    names = [*range(40), "new", *reversed(range(40)), "newer"]
+    scores = ann.predict(names)
+    kept = [place for place, name in enumerate(names) if name not in (3, 5)]
+    best = sorted(kept, key=lambda place: (-scores[place], place))[:k]
+    found = ann.recommend(k=k, candidates=names)
+    assert found.items.tolist() == [names[place] for place in best]
+    np.testing.assert_array_equal(found.scores, scores[best])
+
+
+def test_scores_follow_parameters_written_trained_and_loaded(data, tmp_path):
+    model = small_preset("MeLU", dtype="float64").fit(data)
+
+    def scores(model):
+        return model.adapt([3, 5], [5, 1], {"age": 1}).predict(range(40))
+
+    def afresh():
+        """The same by a model that has kept nothing."""
+        model.save(tmp_path / "model.metarec")
+        return scores(mr.load(tmp_path / "model.metarec"))
+
+    before = scores(model)
+    for name in ("embedding.genre", "dense0.weight", "dense0.bias", "head.weight"):
+        view = model.parameters()[name]
+        for _ in range(2):
+            view += 0.1
+            after = scores(model)
+            assert (after != before).any()
+            np.testing.assert_array_equal(after, afresh())
+            before = after
+        view += 0.1
+        del view
+        after = scores(model)
+        assert (after != before).any()
+        np.testing.assert_array_equal(after, afresh())
+        before = after
+    tasks = data.tasks(min_ratings=4)
+    tasks = mr.TaskSet(
+        tasks.offsets, np.full(len(tasks), 2), tasks.item_index, tasks.targets, tasks.user_index,
+        items=tasks.items, users=tasks.users,
+    )  # fmt: skip
+    model.partial_fit(tasks)
+    after = scores(model)
+    assert (after != before).any()
+    np.testing.assert_array_equal(after, afresh())
+    model.fit(data)
+    np.testing.assert_array_equal(scores(model), afresh())
+
+
+def test_a_view_of_a_view_still_may_write(model):
+    before = model.adapt([3], [5]).predict(range(40))
+    column = model.parameters()["embedding.genre"].T[0]
+    model.adapt([3], [5]).predict(range(40))
+    column += 1
+    after = model.adapt([3], [5]).predict(range(40))
+    assert (after != before).any()
+    column -= 1
+    np.testing.assert_allclose(model.adapt([3], [5]).predict(range(40)), before, rtol=1e-9)
+
+
 def test_recommendations_show_themselves(model):
     best = model.adapt([3], [5]).recommend(k=2)
     first, second = best

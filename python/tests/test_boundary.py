@@ -22,6 +22,7 @@ from native_objects import (
     make_tasks,
     make_users,
     many,
+    rated,
     task_arrays,
     trainable,
 )
@@ -277,7 +278,7 @@ def test_an_empty_task_set_gives_empty_results() -> None:
         assert {name: array.shape for name, array in adapted.items()} == {
             name: (0, *shapes[name]) for name in learner.adapted_names()
         }
-        for call in (learner.step, learner.meta_gradient, learner.adapt):
+        for call in (learner.step, learner.meta_gradient):
             with pytest.raises(InvalidValueError, match="tasks"):
                 call(tasks)
         assert learner.steps == 0
@@ -386,9 +387,11 @@ def test_options_are_a_mapping_of_names(options: Any) -> None:
 
 def test_a_learner_does_nothing_before_it_is_initialised() -> None:
     tasks, learner = make_tasks(), native.Learner(OPTIONS)
-    for call in (learner.predict, learner.step, learner.meta_gradient, learner.adapt):
+    for call in (learner.predict, learner.step, learner.meta_gradient):
         with pytest.raises(StateError):
             call(tasks)
+    with pytest.raises(StateError):
+        learner.adapt(**rated())
     with pytest.raises(StateError):
         learner.parameters()
     learner.initialize(tasks)
@@ -399,14 +402,19 @@ def test_a_learner_does_nothing_before_it_is_initialised() -> None:
 def test_closed_objects_say_so() -> None:
     items, tasks = make_items(), make_tasks()
     learner = make_learner(tasks)
-    adapted = learner.adapt(tasks.take(int64(0)))
+    adapted = learner.adapt(**rated())
     for thing in (items, adapted, learner):
         thing.close()
         thing.close()
     with pytest.raises(StateError, match="Features: already closed"):
         make_tasks(items=items)
+    for table in ("catalogue", "user"):
+        with pytest.raises(StateError, match="Features: already closed"):
+            make_learner().adapt(**rated(**{table: items}))
+    with pytest.raises(StateError, match="Features: already closed"):
+        make_learner().adapt(**rated()).predict(items, int32(0))
     with pytest.raises(StateError, match="Adapted: already closed"):
-        adapted.predict(tasks)
+        adapted.predict(make_items(), int32(0))
     uses: list[Callable[[], Any]]
     uses = [learner.parameters, lambda: learner.predict(tasks), lambda: learner.steps]
     for use in uses:
@@ -435,13 +443,83 @@ def test_closing_a_part_leaves_what_uses_it_whole() -> None:
 def test_an_adapted_model_ends_with_the_next_step() -> None:
     tasks = make_tasks()
     learner = make_learner(tasks)
-    adapted = learner.adapt(tasks.take(int64(0)))
-    np.testing.assert_array_equal(
-        adapted.predict(tasks.take(int64(0))), learner.predict(tasks.take(int64(0)))
+    items = make_items()
+    adapted = learner.adapt(**rated(catalogue=items))
+    np.testing.assert_allclose(
+        adapted.predict(items, int32(2, 3)), learner.predict(tasks.take(int64(0))), rtol=1e-12
     )
     learner.step(trainable(tasks))
     with pytest.raises(StateError):
-        adapted.predict(tasks.take(int64(0)))
+        adapted.predict(items, int32(2, 3))
+
+
+# --- one user -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["items", "ratings"])
+@pytest.mark.parametrize(
+    "spoil", [other_dtype, swapped, strided, reversed_view, misaligned, listed]
+)
+def test_a_users_array_of_another_type_or_layout_is_refused(
+    name: str, spoil: Callable[[np.ndarray], Any]
+) -> None:
+    learner, good = make_learner(), rated()[name]
+    with pytest.raises(InvalidTypeError, match=rf"^{name}: got .*; wanted .*{good.dtype}"):
+        learner.adapt(**rated(**{name: spoil(good)}))
+    if name == "items":
+        adapted, items = learner.adapt(**rated()), make_items()
+        with pytest.raises(InvalidTypeError, match=r"^items: got .*; wanted .*int32"):
+            adapted.predict(items, spoil(good))
+
+
+@pytest.mark.parametrize("index", [-2, 4, 2**31 - 1, -(2**31)])
+def test_a_users_items_lie_in_the_catalogue(index: int) -> None:
+    learner, items = make_learner(), make_items()
+    for adapt in ("decision", "all"):
+        learner = make_learner(algorithm__adapt=adapt)
+        with pytest.raises(InvalidIndexError, match=rf"^items\[1\] = {index}: outside -1 \.\.< 4"):
+            learner.adapt(**rated(items=int32(0, index)))
+        adapted = learner.adapt(**rated())
+        with pytest.raises(InvalidIndexError, match=rf"^items\[2\] = {index}: outside -1 \.\.< 4"):
+            adapted.predict(items, int32(0, 1, index))
+        assert np.isfinite(adapted.predict(items, int32(0, -1, 3))).all()
+        assert adapted.predict(items, int32()).shape == (0,)
+
+
+def test_a_users_arguments_are_named() -> None:
+    learner = make_learner()
+    with pytest.raises(InvalidValueError, match=r"^ratings\[1\] = nan: wanted a finite number"):
+        learner.adapt(**rated(ratings=np.array([1, np.nan])))
+    with pytest.raises(InvalidValueError, match=r"^ratings: got .*\(3,\).* wanted shape"):
+        learner.adapt(**rated(ratings=np.ones(3)))
+    with pytest.raises(InvalidValueError, match=r"^user: a table of 3 rows, wanted one"):
+        learner.adapt(**rated(user=make_users()))
+    with pytest.raises(InvalidValueError, match=r"^users: their fields are \[\], wanted"):
+        learner.adapt(**rated(user=None))
+    with pytest.raises(InvalidValueError, match=r"^items: their fields are .* wanted"):
+        learner.adapt(**rated(catalogue=rated()["user"]))
+    for wrong in (None, 3, make_tasks()):
+        with pytest.raises(InvalidTypeError, match=r"^catalogue: got .*wanted a Features"):
+            learner.adapt(**rated(catalogue=wrong))
+        with pytest.raises(InvalidTypeError, match=r"^catalogue: got .*wanted a Features"):
+            learner.adapt(**rated()).predict(wrong, int32(0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("adapt", ["decision", "all"])
+def test_ids_that_change_after_they_were_checked_are_refused(adapt: str) -> None:
+    ids = int32(0, 1, 2, -1)
+    items, learner = make_items(ids=ids), make_learner(algorithm__adapt=adapt)
+    adapted = learner.adapt(**rated(catalogue=items))
+    before = adapted.predict(items, int32(0, 1, 2, 3))
+    ids[2] = 10**9
+    for call in (
+        lambda: adapted.predict(items, int32(0, 1, 2, 3)),
+        lambda: learner.adapt(**rated(catalogue=items, items=int32(2, 0))),
+    ):
+        with pytest.raises(StateError, match="changed"):
+            call()
+    ids[2] = 2
+    np.testing.assert_array_equal(adapted.predict(items, int32(0, 1, 2, 3)), before)
 
 
 def test_tasks_have_the_features_that_the_learner_knows() -> None:

@@ -39,6 +39,30 @@ def test_unknown_values_are_minus_one():
     assert Vocabulary([]).encode([1, 2]).tolist() == [-1, -1]
 
 
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(st.one_of(INT64, st.integers(-20, 20)), unique=True), st.lists(INT64))
+def test_integers_are_found_with_and_without_gaps(values, others):
+    vocabulary = Vocabulary(values)
+    places = {value: place for place, value in enumerate(values)}
+    near = [min(max(value + step, -(2**63)), 2**63 - 1) for value in values for step in (-1, 1)]
+    for wanted in (values, others, near, [-(2**63), 2**63 - 1]):
+        expected = [places.get(value, -1) for value in wanted]
+        assert vocabulary.encode(wanted).tolist() == expected
+        assert [vocabulary.place(value) for value in wanted] == expected
+
+
+def test_one_value_is_found_as_many_are():
+    for vocabulary in (Vocabulary([30, 10]), Vocabulary(range(10_000)), Vocabulary(["a", (1, 2)])):
+        for value in (30, 10, 10.0, True, np.int64(30), "a", (1, 2), None, 2**70, -1):
+            boxed = np.empty(1, object)
+            boxed[0] = value
+            assert vocabulary.place(value) == vocabulary.encode(boxed)[0]
+        with pytest.raises(InvalidTypeError, match="age: expected hashable"):
+            vocabulary.place([1], "age")
+
+
 def test_one_and_the_string_one_differ():
     _, codes = Vocabulary.of([1, "1", 1], "ids")
     assert codes.tolist() == [0, 1, 0]

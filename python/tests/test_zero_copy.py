@@ -12,6 +12,7 @@ from native_objects import (
     make_items,
     make_learner,
     make_tasks,
+    rated,
     task_arrays,
     trainable,
 )
@@ -41,6 +42,28 @@ def test_dense_vectors_are_read_where_they_are() -> None:
     same_after_change(vectors, lambda: trainable(make_tasks(items=make_items(vectors=vectors))))
 
 
+def test_what_is_kept_of_items_follows_their_features() -> None:
+    vectors = np.linspace(-1.0, 1.0, 8).reshape(4, 2)
+    ids, bags, starts = int32(0, 1, 2, -1), int32(0, 4, 1, 2, -1), int64(0, 2, 2, 4, 5)
+
+    def items() -> native.Features:
+        return make_items(ids=ids, bag_ids=bags, bag_offsets=starts, vectors=vectors)
+
+    every, kept, learner = int32(0, 1, 2, 3, -1), items(), make_learner()
+    adapted = learner.adapt(**rated())
+    before = adapted.predict(kept, every)
+    np.testing.assert_array_equal(adapted.predict(kept, every), before)
+    for change, row in ((ids, 1), (bags, 1), (vectors, 3)):
+        change[row] = 0
+        after = adapted.predict(kept, every)
+        assert (after != before).sum() == 1
+        np.testing.assert_array_equal(after, adapted.predict(items(), every))
+        before = after
+    starts[1:3] = 1  # the first bag loses a value that no bag has then
+    after = adapted.predict(kept, every)
+    np.testing.assert_array_equal(after, adapted.predict(items(), every))
+
+
 def test_taken_tasks_read_the_same_memory() -> None:
     targets = task_arrays()["targets"]
     same_after_change(targets, lambda: make_tasks(targets=targets).take(int64(3, 0, 0)))
@@ -64,7 +87,7 @@ def test_results_have_the_dtype_of_the_learner(dtype: str) -> None:
     tasks = make_tasks()
     learner = make_learner(tasks, dtype=dtype)
     results = [learner.predict(tasks), learner.support_losses(tasks)]
-    results += [learner.adapt(tasks.take(int64(0))).predict(tasks.take(int64(0)))]
+    results += [learner.adapt(**rated()).predict(make_items(), int32(0))]
     results += learner.adapted_parameters(tasks).values()
     results += learner.meta_gradient(trainable(tasks))[1].values()
     results += learner.parameters().values()
@@ -141,10 +164,8 @@ def test_borrowed_arrays_live_as_long_as_their_last_user() -> None:
     gc.collect()
     assert held() == set(borrowed)
     learner = make_learner(taken)
-    adapted = learner.adapt(taken)
     taken.close()
-    adapted.close()
-    del learner, adapted
+    del learner
     gc.collect()
     assert held() == set()
 
@@ -181,7 +202,7 @@ def test_calls_leave_no_references_behind() -> None:
         learner.meta_gradient(tasks)
         learner.adapted_parameters(tasks)
         learner.parameters()
-        learner.adapt(tasks.take(int64(0))).predict(tasks.take(int64(0)))
+        learner.adapt(**rated()).predict(make_items(), int32(0))
         with pytest.raises(TypeError):
             learner.predict(None)  # type: ignore[arg-type]
 

@@ -169,10 +169,25 @@ int32_t mr_learner_adapted_parameters(mr_learner *learner, mr_tasks *tasks, mr_p
 int32_t mr_learner_inner_steps(mr_learner *learner, int64_t *out, mr_error *error);
 int32_t mr_learner_support_losses(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);
 
-/* Adapts to the support of the one task in `tasks`. The learner is unchanged. */
-int32_t mr_learner_adapt(mr_learner *learner, mr_tasks *tasks, mr_adapted *_Nullable *_Nonnull out, mr_error *error);
-/* Predictions for the query rows of the one task in `tasks`. Fails with MR_STATE_ERROR once the learner has trained on. */
-int32_t mr_adapted_predict(mr_adapted *adapted, mr_tasks *tasks, void *out, mr_error *error);
+/* While somebody holds pointers to the parameters and may write into them; what was computed from them is not kept. */
+void mr_learner_begin_loan(mr_learner *learner);
+void mr_learner_end_loan(mr_learner *learner);
+
+/* What one user has rated: rows of `catalogue`, -1 = unknown item. `user` has one row; null where no fields of users are. */
+typedef struct mr_ratings {
+    int64_t count;
+    const int32_t *_Nullable items; /* [count] */
+    const void *_Nullable ratings;  /* [count], finite */
+    int32_t dtype;                  /* of ratings */
+} mr_ratings;
+
+/* Adapts to one user. The learner is unchanged. */
+int32_t mr_learner_adapt(mr_learner *learner, mr_features *catalogue, mr_features *_Nullable user,
+                         const mr_ratings *ratings, mr_adapted *_Nullable *_Nonnull out, mr_error *error);
+/* Scores of rows of a table of items, -1 = unknown: out [count] in the learner's dtype. Fails with MR_STATE_ERROR once
+ * the learner has trained on. */
+int32_t mr_adapted_predict(mr_adapted *adapted, mr_features *catalogue, const int32_t *_Nullable items, int64_t count,
+                           mr_poll poll, void *out, mr_error *error);
 void mr_adapted_release(mr_adapted *adapted);
 
 /* ---- Metrics ---- */

@@ -1,6 +1,7 @@
 """metarec."""
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from workload import INNER_LR, LR, Algorithm, Parameters, Workload
@@ -45,13 +46,30 @@ class Metarec:
         for _ in range(count):
             self.learner.partial_fit(next(self.order))
 
-    def adapt(
+    def request(
         self, items: np.ndarray, ratings: np.ndarray, user: int, candidates: np.ndarray | None
-    ):
-        if getattr(self, "_user", (-1, None))[0] != user:
-            self._user = (user, self.workload.user(user))
-        adapted = self.learner.adapt(items, ratings, self._user[1])
+    ) -> tuple[Any, ...]:
+        """Return the same as a caller has it: ids and raw values, in lists and a dict."""
+        if not hasattr(self, "one_user"):
+            self._make_one_user()
+        fields = zip(self.workload.user_fields, self.workload.user_ids[user].tolist(), strict=True)
+        ids = self.ids[items].tolist()
+        among = None if candidates is None else self.ids[candidates]
+        return ids, ratings.tolist(), dict(fields), among
+
+    def adapt(self, items: list[int], ratings: list[float], user: dict[str, int], candidates: Any):
+        adapted = self.one_user.adapt(items=items, ratings=ratings, user=user)
         return None if candidates is None else adapted.predict(candidates)
+
+    def _make_one_user(self) -> None:
+        """A model of a data set whose items have ids of their own."""
+        workload = self.workload
+        tables = workload.tables()
+        self.ids = 3 * np.arange(workload.items) + 7
+        data = mr.Dataset.from_arrays([0], self.ids[:1], [3.0], item_ids=self.ids, **tables)
+        self.one_user = mr.MetaLearner(**self.learner.get_params(deep=False)).initialize(data)
+        for name, values in self.one_user.parameters().items():
+            values[...] = workload.parameters[name]
 
 
 def _algorithm(algorithm: Algorithm) -> object:

@@ -1,0 +1,151 @@
+import Graph
+import Kernels
+
+extension AdaptedLearner {
+    /// Scores to `out`, in the order of `candidates`: rows of `items`, −1 is an unknown item.
+    ///
+    /// Each by itself: an item has the same score whatever the others are, and however many threads. Memory beside that
+    /// of the learner's catalogue: a block of candidates for each thread. Errors: a row outside the table; a score that is
+    /// not finite; the learner has trained on since.
+    public func predict(
+        _ candidates: UnsafeBufferPointer<Int32>, of items: FeatureTable, into out: UnsafeMutableRawPointer, poll: Poll
+    ) throws {
+        try checkIsCurrent()
+        // A copy: what is borrowed may change after it was checked.
+        let rows = Array(candidates)
+        if let at = rows.firstIndex(where: { $0 < -1 || Int($0) >= items.rows }) {
+            throw MetarecError.index("items[\(at)] = \(rows[at]): outside -1 ..< \(items.rows)")
+        }
+        try rows.withUnsafeBufferPointer { rows in
+            guard let first = rows.baseAddress else { return }
+            try score(first, rows.count, of: items, into: out, poll)
+        }
+        guard learner.precision.kernels.pointee.sum_of_squares(Int64(rows.count), out).isFinite else {
+            throw MetarecError(.arithmetic, "a score left the finite numbers; a smaller inner_lr may help")
+        }
+    }
+
+    private func score(
+        _ candidates: UnsafePointer<Int32>, _ count: Int, of items: FeatureTable, into out: UnsafeMutableRawPointer,
+        _ poll: Poll
+    ) throws {
+        guard let itemStage = stages.items else {
+            return try scoreWhole(candidates, count: count, of: items, into: out, poll)
+        }
+        let places = UnsafeMutablePointer<Int32>.allocate(capacity: count)
+        defer { places.deallocate() }
+        guard let version = learner.version(state), let catalogue = stages.catalogue(items, version) else {
+            return try scoreByParts(itemStage, candidates, count: count, of: items, places, into: out, poll)
+        }
+        let missing = catalogue.locate(candidates, count: count, places: places)
+        do {
+            let missingPlaces = missing.map(catalogue.place(of:))
+            try represent(itemStage, missing, of: items, at: missingPlaces, in: catalogue.values, poll)
+        } catch {
+            catalogue.forget()
+            throw error
+        }
+        try score(catalogue.values, at: places, count: count, into: out, poll)
+    }
+
+    /// Without a catalogue to keep them: computes the item stage's values, and scores, for some blocks after the other.
+    private func scoreByParts(
+        _ itemStage: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
+        _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
+    ) throws {
+        let part = min(count, 8 * Blocks.size)
+        let values = ItemValues(rows: part, columns: stages.plans.itemColumns, learner.precision)
+        for place in 0..<part { places[place] = Int32(place) }
+        for start in stride(from: 0, to: count, by: max(part, 1)) {
+            let rows = Array(UnsafeBufferPointer(start: candidates + start, count: min(part, count - start)))
+            try represent(itemStage, rows, of: items, at: (0..<rows.count).map { Int32($0) }, in: values, poll)
+            try score(
+                values, at: places, count: rows.count, into: out + start * learner.precision.elementSize, poll)
+        }
+    }
+
+    /// Runs the item stage for rows of the items; their values go to the places given.
+    private func represent(
+        _ itemStage: Executor, _ rows: [Int32], of items: FeatureTable, at places: [Int32], in values: ItemValues,
+        _ poll: Poll
+    ) throws {
+        let blocks = Blocks(rows.count)
+        try rows.withUnsafeBufferPointer { rows in
+            guard let rows = rows.baseAddress else { return }
+            try run(itemStage, blocks, poll) { block, memory, worker in
+                try memory.working.load(
+                    candidates: rows + block.lowerBound, count: block.count, of: items, numbering: false)
+                memory.bindCandidates(of: state.store, to: worker)
+            } store: { block, worker in
+                for number in stages.plans.itemColumns.indices {
+                    values.store(worker.output(number), number, at: places[block], learner.precision)
+                }
+            }
+        }
+    }
+
+    /// Runs the score stage on values of the item stage.
+    private func score(
+        _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int, into out: UnsafeMutableRawPointer,
+        _ poll: Poll
+    ) throws {
+        let firstInput = state.model.firstStageInput + stages.plans.userValueCount
+        try run(stages.scores, Blocks(count), poll) { block, memory, worker in
+            bind(to: worker)
+            worker.setSize(.query, block.count)
+            let places = places + block.lowerBound
+            var (source, row) = (values, Int(places[0]))
+            if (1..<block.count).contains(where: { places[$0] != places[$0 - 1] + 1 }) {
+                (source, row) = (memory.block(stages.plans.itemColumns), 0)
+                source.gather(from: values, places, count: block.count)
+            }
+            for number in stages.plans.itemColumns.indices {
+                worker.setInput(firstInput + number, source.pointer(number, row: row))
+            }
+        } store: { block, worker in
+            worker.copyOutput(0, to: out + block.lowerBound * learner.precision.elementSize)
+        }
+    }
+
+    /// Where tables of items are adapted: there is one stage for candidates and scores together.
+    private func scoreWhole(
+        _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, into out: UnsafeMutableRawPointer,
+        _ poll: Poll
+    ) throws {
+        try run(stages.scores, Blocks(count), poll) { block, memory, worker in
+            bind(to: worker)
+            try memory.working.load(
+                candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: true)
+            memory.gather(from: state.store)
+            overlay(memory)
+            memory.bindGatheredCandidates(to: worker)
+        } store: { block, worker in
+            worker.copyOutput(0, to: out + block.lowerBound * learner.precision.elementSize)
+        }
+    }
+
+    /// Runs a stage, the blocks being its tasks.
+    private func run(
+        _ executor: Executor, _ blocks: Blocks, _ poll: Poll,
+        load: (Range<Int>, TaskMemory, Worker) throws -> Void, store: (Range<Int>, Worker) -> Void
+    ) throws {
+        // Waking a thread costs as much as some blocks.
+        let threads = blocks.count < 8 ? 1 : learner.options.threads
+        let memory = state.memory(threads)
+        try executor.run(
+            count: blocks.count, threads: threads, parameters: state.parameterPointers, poll: poll,
+            load: { block, thread, worker in try load(blocks[block], memory[thread], worker) },
+            store: { block, _, worker in store(blocks[block], worker) })
+    }
+}
+
+/// Rows in blocks that stay in a processor's cache.
+struct Blocks {
+    static let size = 512
+    let rows: Int
+
+    init(_ rows: Int) { self.rows = rows }
+
+    var count: Int { (rows + Blocks.size - 1) / Blocks.size }
+    subscript(block: Int) -> Range<Int> { block * Blocks.size..<min(rows, (block + 1) * Blocks.size) }
+}

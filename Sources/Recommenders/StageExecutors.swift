@@ -1,0 +1,30 @@
+import Graph
+import Kernels
+
+/// The stages of adapting and scoring, ready to run, and what the item stage has given so far.
+final class StageExecutors {
+    let plans: Stages
+    let user: Executor
+    let items: Executor?
+    let scores: Executor
+    private let precision: Precision
+    private var catalogue: Catalogue?
+
+    init(_ plans: Stages, _ model: Model, _ precision: Precision) {
+        self.plans = plans
+        self.precision = precision
+        let interface = plans.interface(model)
+        user = Executor(plans.user, precision, interface)
+        items = plans.items.map { Executor($0, precision, interface) }
+        scores = Executor(plans.scores, precision, interface)
+    }
+
+    /// The item stage's values for `items`, those of other parameters forgotten; nil for a table that is too large.
+    func catalogue(_ items: FeatureTable, _ version: Learner.Version) -> Catalogue? {
+        if catalogue?.items !== items {
+            catalogue = Catalogue(items, columns: plans.itemColumns, precision)
+        }
+        catalogue?.update(to: version)
+        return catalogue
+    }
+}

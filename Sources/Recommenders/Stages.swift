@@ -1,0 +1,64 @@
+import Graph
+import Kernels
+import MetaLearning
+
+/// The programs that adapt to one user and then score candidates.
+///
+/// They are one computation, predictions after adaptation, cut in stages: what depends on the user alone, what depends
+/// on the candidates alone, and what is left. An item stage is the same for all users, so that its values can be kept.
+/// There is none where tables of items are adapted.
+struct Stages {
+    /// Outputs: the adapted tables of items, then what the scores read.
+    let user: Plan
+    /// The adapted tables of items, in the order of the outputs.
+    let adaptedTables: [Int]
+    /// Outputs: what the scores read of the candidates, a row each.
+    let items: Plan?
+    /// Columns of the item stage's outputs.
+    let itemColumns: [Int]
+    /// How many values the scores read of the user stage.
+    var userValueCount: Int { user.outputCount - adaptedTables.count }
+    /// Output: a score per candidate.
+    let scores: Plan
+
+    /// - Parameter lowRank: whether the scores read the factors of adapted weights instead of the weights.
+    init(_ model: Model, lowRank: Bool) throws {
+        let trace = model.trace()
+        var θ = model.algorithm.adapt(trace.task).parameters
+        let tables = model.tables.indices.filter { model.isItemTable($0) && model.adapted[model.tables[$0].parameter] }
+        let kept = tables.map { θ[model.specs[model.tables[$0].parameter].name] }
+        for table in trace.candidateTables { θ[table.name] = table.value }
+        let sizes = model.tables.indices.map(model.candidateTableSize) + [.query]
+        let first = model.firstStageInput
+        let user = try Split(
+            [trace.predictions(θ)], keeping: kept, late: Set(sizes), firstInput: first, lowRank: lowRank)
+        self.user = try Plan(user.early)
+        adaptedTables = tables
+
+        let last = first + user.early.count - tables.count
+        let items =
+            tables.isEmpty
+            ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
+        guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
+            (self.items, itemColumns) = (nil, [])
+            scores = try Plan(user.late)
+            return
+        }
+        self.items = try Plan(items.early)
+        itemColumns = items.early.map { $0.shape.columns.fixedValue ?? 0 }
+        scores = try Plan(items.late)
+    }
+
+    /// What plans of stages bring, beyond what a task does.
+    func interface(_ model: Model) -> Executor.Interface {
+        Executor.Interface(
+            inputCount: model.firstStageInput + user.outputCount + itemColumns.count,
+            indexCount: 2 * model.fields.count, symbolCount: Symbol.table(2 * model.tables.count).id)
+    }
+
+    /// Multiply-adds of adapting to so many ratings and scoring a thousand candidates.
+    func cost(_ model: Model, support: Int) -> Int {
+        let sizes = [support, 1000, support] + Array(repeating: support, count: 2 * model.tables.count)
+        return user.multiplyAdds(sizes: sizes) + scores.multiplyAdds(sizes: sizes)
+    }
+}
