@@ -3,14 +3,12 @@ import Kernels
 
 /// The outputs of an item stage for a number of rows, a matrix each. Memory that is not written is not resident.
 final class ItemValues {
-    let rows: Int
     let columns: [Int]
     /// Bytes of a row, by matrix.
     private let strides: [Int]
     private let memory: [UnsafeMutableRawPointer]
 
     init(rows: Int, columns: [Int], _ precision: Precision) {
-        self.rows = rows
         self.columns = columns
         strides = columns.map { $0 * precision.elementSize }
         memory = strides.map { .allocate(byteCount: rows * $0 + Buffer.padding, alignment: 64) }
