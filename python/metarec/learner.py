@@ -16,6 +16,7 @@ from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.features import FeatureTable
 from metarec.parameters import Parametrised
+from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet, one_task
 from metarec.training import Callback, History, Progress, train
@@ -67,6 +68,8 @@ class MetaLearner(Parametrised):
 
     Attributes
     ----------
+    trained_on_ : Provenance or None
+        Which ratings of which data; None where that is not known.
     history_ : list of dict
         Per epoch: ``epoch``, ``loss``, and with validation the score, ``validation``.
 
@@ -157,6 +160,7 @@ class MetaLearner(Parametrised):
         if data is not None:
             self._forget_unseen(data)
         self.history_: History = []
+        self.trained_on_: Provenance | None = None
         return self
 
     def fit(
@@ -219,6 +223,9 @@ class MetaLearner(Parametrised):
         native = _tasks(tasks).native
         if "_learner" not in self.__dict__:
             self.initialize(tasks)
+        self.trained_on_ = (
+            Provenance.with_more(self.trained_on_, tasks) if self.steps else Provenance.of(tasks)
+        )
         return self._native.step(native)
 
     def _forget_unseen(self, data: Dataset) -> None:

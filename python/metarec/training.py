@@ -12,6 +12,7 @@ from metarec.arrays import as_count
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError
+from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
@@ -42,6 +43,7 @@ def train(
     best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
     with _bar(progress, epochs) as bar:
         model.initialize(data)
+        model.trained_on_ = Provenance.of(data)
         tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
         for epoch in range(epochs):
             report = _report(bar, epoch)

@@ -1,6 +1,7 @@
 """The report: known answers, shape, pairing, and what is refused."""
 
 import json
+from copy import copy
 
 import numpy as np
 import pytest
@@ -9,18 +10,20 @@ from metarec import split
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
 from metarec.evaluation import GlobalMean, evaluate
+from metarec.splits import Splits
 
 COLUMNS = [
-    *("model", "scenario", "metric", "decision", "support_size"),
-    *("draw", "value", "low", "high", "tasks"),
+    *("model", "scenario", "metric", "decision", "support_size", "by", "group"),
+    *("seed", "draw", "value", "low", "high", "tasks"),
 ]
 
 
 class Oracle:
-    """Knows the query."""
+    """Looks the query up in the data it came from."""
 
     def predict(self, tasks):
-        return tasks.query_targets()[0]
+        data, rows = tasks.source
+        return data.rating[rows[tasks.query()[0]]]
 
 
 class Constant:
@@ -85,20 +88,9 @@ def test_a_constant_has_the_spread_of_the_targets(report, splits):
 def test_intervals_keep_a_users_draws_together(splits):
     """Equal draws add nothing: five copies of one draw have the interval of one."""
 
-    class Same:
-        draws = None
-
-        def __init__(self, scenario):
-            self.tasks = lambda draw, **options: scenario.tasks(0, **options)
-            self.eligible, self.length = scenario.eligible, len(scenario)
-
-        def __len__(self):
-            return self.length
-
-    class Copies(dict):
-        train_and_validation = splits.train_and_validation
-
-    copies = Copies(new_user=Same(splits["new_user"]))
+    scenario = copy(splits["new_user"])
+    scenario.tasks = lambda draw, **options: splits["new_user"].tasks(0, **options)
+    copies = Splits(splits.data, {"new_user": scenario}, splits.train_and_validation.rows)
     options = {"scenarios": ["new_user"], "support_sizes": (), "floors": False, "resamples": 100}
     many = evaluate(Constant(), copies, draws=5, **options)
     one = evaluate(Constant(), splits, draws=1, **options)
@@ -115,7 +107,7 @@ def test_what_are_no_splits_is_refused(data):
 def test_frame_has_the_columns_of_the_protocol(report):
     frame = report.to_frame("pandas")
     assert list(frame.columns) == COLUMNS
-    key = ["model", "scenario", "metric", "decision", "support_size", "draw"]
+    key = ["model", "scenario", "metric", "decision", "support_size", "by", "group", "draw"]
     assert not frame.duplicated(key).any()
     assert {*frame.model} == {
         *("Oracle", "Constant", "global_mean", "user_mean", "user_median", "bias")
@@ -232,9 +224,9 @@ def test_markdown_and_json(report, tmp_path):
     report.save(tmp_path / "report.md")
     assert "| bias |" in (tmp_path / "report.md").read_text(encoding="utf-8")
     report.save(tmp_path / "report.json")
-    rows = json.loads((tmp_path / "report.json").read_text())
-    assert list(rows[0]) == COLUMNS and len(rows) == len(report.to_frame("dict")["value"])
-    with pytest.raises(InvalidValueError, match=r"\.md or \.json"):
+    values = json.loads((tmp_path / "report.json").read_text())["values"]
+    assert list(values) == COLUMNS and len(values["draw"]) == len(report.to_frame("dict")["value"])
+    with pytest.raises(InvalidValueError, match=r"\.md, \.html or \.json"):
         report.save(tmp_path / "report.txt")
 
 
@@ -255,9 +247,9 @@ def test_floors_learn_from_the_whole_training_part_or_what_is_given(splits, data
     )
     row = whole.compare("same", "global_mean").rows[0]
     assert row["difference"] == 0
-    other = evaluate(
-        Constant(), splits, floors=data.view(data.rating == 5), resamples=10, **options
-    )
+    training = splits.train_and_validation
+    fives = data.view(training.rows[training.rating == 5])
+    other = evaluate(Constant(), splits, floors=fives, resamples=10, **options)
     five = evaluate({"five": Constant(5)}, splits, floors=False, resamples=10, **options)
     assert other.interval("global_mean", "new_user", "mae") == five.interval(
         "five", "new_user", "mae"

@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
-from metarec.evaluation.metrics import (
-    DEFAULT_METRICS,
-    Metric,
-    Scale,
-    checked_predictions,
-    resolve,
-    score,
-)
+from metarec.evaluation import metrics as of
+from metarec.evaluation.answer import Answer, checked_predictions
+from metarec.evaluation.metrics import DEFAULT_METRICS, Metric, Scale, resolve
 
 STARS = Scale(1.0, 5.0)
 
@@ -28,6 +23,11 @@ def ragged():
     targets = rng.integers(1, 6, offsets[-1]).astype(float)
     predictions = np.round(rng.uniform(1, 5, offsets[-1]), 1)  # one decimal: with ties
     return predictions, targets, offsets
+
+
+def score(predictions, targets, offsets, metrics, scale, relevant):
+    answer = Answer.predicted(predictions, scale)
+    return of.score(answer, targets, offsets, metrics, scale, relevant)
 
 
 def one(name, predictions, targets, offsets, *, scale=STARS, relevant=4.0):
