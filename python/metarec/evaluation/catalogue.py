@@ -120,7 +120,7 @@ class Shown:
     tasks
         Without the query's targets, perhaps with a part of the support.
     known, relevant
-        Offsets and items: of the whole support, which are no candidates, and of the relevant query.
+        Offsets and items: of the user's own, which are no candidates, and of the relevant query.
     """
 
     tasks: TaskSet
@@ -128,22 +128,46 @@ class Shown:
     relevant: tuple[NDArray[np.int64], NDArray[np.int32]]
 
 
-def shown(tasks: TaskSet, whole: TaskSet, relevant: float | None) -> Shown:
-    """Return tasks to rank for; `whole` are the same with their whole support.
+def shown(
+    tasks: TaskSet,
+    whole: TaskSet,
+    users: NDArray[np.int64],
+    training: Dataset,
+    relevant: float | None,
+) -> Shown:
+    """Return tasks to rank for.
 
-    Relevant are the query rows of at least `relevant`; None: all of them.
+    Parameters
+    ----------
+    tasks
+        Without the query's targets, perhaps with a part of the support.
+    whole
+        The same with their whole support and their targets.
+    users
+        Whose they are. No candidates are the items of their support and of their training ratings.
+    training
+        What was trained on.
+    relevant
+        The query's items of at least this rating are relevant; None: all of them.
     """
     places, offsets = whole.support()
+    rows, counts = training._by_user()
+    mine, starts = counts[users], offsets_of(counts)[users]
+    trained = training.item[rows[ragged_range(starts, mine)]]
+    known = np.concatenate([whole.item_index[places], trained])
+    task = np.arange(len(whole))
+    owner = np.concatenate([np.repeat(task, np.diff(offsets)), np.repeat(task, mine)])
+    order = np.argsort(owner, kind="stable")
+
     query, query_offsets = whole.query()
-    targets, found = whole.targets[query], np.ones(len(query), np.bool_)
+    found = np.ones(len(query), np.bool_)
     if relevant is not None:
-        found = targets >= relevant
-    task = np.repeat(np.arange(len(whole)), np.diff(query_offsets))
-    counts = np.bincount(task[found], minlength=len(whole))
+        found = whole.targets[query] >= relevant
+    wanted = np.repeat(task, np.diff(query_offsets))[found]
     return Shown(
         tasks,
-        (offsets, whole.item_index[places]),
-        (offsets_of(counts), whole.item_index[query[found]]),
+        (offsets_of(np.bincount(owner, minlength=len(whole))), known[order]),
+        (offsets_of(np.bincount(wanted, minlength=len(whole))), whole.item_index[query[found]]),
     )
 
 

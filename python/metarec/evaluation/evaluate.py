@@ -148,7 +148,7 @@ def evaluate(
     models = _named(model, trivial)
     run: _Ranked | _Rated
     if ranking == "catalogue":
-        run = _Ranked(catalogue.resolve(metrics), catalogue.Catalogue.of(training), relevant)
+        run = _Ranked(catalogue.resolve(metrics), training, relevant)
     else:
         scale = Scale.of(training.rating, *training.scale)
         least = 0.8 * scale.high if relevant is None else relevant
@@ -205,6 +205,7 @@ class _Draw:
     """One draw of a scenario's tasks: as a model sees it, and what it is asked."""
 
     number: int
+    users: NDArray[np.int64]
     tasks: TaskSet
     whole: TaskSet
     targets: Floats
@@ -226,6 +227,7 @@ def _drawn(
         rows, offsets = tasks.take(ids).query()
         yield _Draw(
             draw,
+            scenario.users[ids],
             tasks.without_answers(hidden).take(ids),
             whole.take(ids),
             tasks.targets[rows].astype(np.float64),
@@ -316,14 +318,16 @@ class _Rated:
 class _Ranked:
     """Scoring of rankings of the whole catalogue."""
 
-    def __init__(
-        self, metrics: list[Metric], shared: catalogue.Catalogue, relevant: float | None
-    ) -> None:
-        self.metrics, self.shared, self.relevant = metrics, shared, relevant
+    def __init__(self, metrics: list[Metric], training: Dataset, relevant: float | None) -> None:
+        self.metrics, self.training, self.relevant = metrics, training, relevant
+        self.shared = catalogue.Catalogue.of(training)
         self.calibrations: dict[tuple[str, str], Calibration] = {}
 
     def start(self, drawn: Sequence[_Draw], *, whole: bool) -> None:
-        self.shown = [catalogue.shown(draw.tasks, draw.whole, self.relevant) for draw in drawn]
+        self.shown = [
+            catalogue.shown(draw.tasks, draw.whole, draw.users, self.training, self.relevant)
+            for draw in drawn
+        ]
 
     def measure(self, name: str, copies: Sequence[Model], scenario: str) -> dict[Key, Scores]:
         source = f"{name} on {scenario}"

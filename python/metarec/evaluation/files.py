@@ -25,7 +25,9 @@ def save(report: Report, path: Path) -> None:
     elif path.suffix == ".html":
         text = _page(report)
     elif path.suffix == ".json":
-        text = json.dumps(_state(report), indent=1, allow_nan=False) + "\n"
+        parts = _state(report).items()
+        lines = (f"{json.dumps(name)}: {json.dumps(part, allow_nan=False)}" for name, part in parts)
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
     else:
         raise InvalidValueError(
             f"path: got {str(path)!r}, wanted a name ending in .md, .html or .json"

@@ -96,6 +96,8 @@ def _heads(columns: Sequence[Column]) -> list[str]:
 
 
 def _with_interval(found: Interval, sign: str = "") -> str:
+    if np.isnan(found.value):
+        return ""
     if np.isnan(found.low):
         return f"{found.value:{sign}.3f}"
     return f"{found.value:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
