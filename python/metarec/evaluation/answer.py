@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec import _metarec
-from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
+from metarec.errors import InvalidTypeError, InvalidValueError, MetarecError, NumericalError
 from metarec.evaluation.metrics import Floats, Scale
 
 if TYPE_CHECKING:
@@ -78,9 +78,11 @@ def ask(
     if gives_distributions(model):
         levels = _levels(model.levels_, scale, source)
         given = model.predict(tasks, decision="distribution")
-        return _of_distribution(
-            _checked(given, (len(targets), len(levels)), source), levels, targets, seed
-        )
+        probabilities = _checked(given, (len(targets), len(levels)), source)
+        try:
+            return _of_distribution(probabilities, levels, targets, seed)
+        except MetarecError as error:
+            raise type(error)(f"{source}: {error}") from None
     return Answer.predicted(checked_predictions(model.predict(tasks), len(targets), source), scale)
 
 

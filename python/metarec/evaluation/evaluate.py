@@ -297,7 +297,8 @@ class _Rated:
         for key, seeds in parts.items():
             metric, by, group = key
             denominators = np.stack([below for _, below in seeds[0]])
-            if not denominators.any() and by is not None:
+            # A group that some draw has no row of has no mean over the draws.
+            if by is not None and not denominators.any(axis=1).all():
                 continue
             known = self.shared.setdefault((metric.name, group), denominators)
             numerators = np.stack([np.stack([above for above, _ in each]) for each in seeds])

@@ -149,7 +149,7 @@ def p_value(differences: Floats) -> float:
     if not len(known):
         return float("nan")
     lesser = min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0))
-    return min(1.0, 2 * (1 + lesser) / (1 + len(known)))
+    return float(min(1.0, 2 * (1 + lesser) / (1 + len(known))))
 
 
 def measure(
