@@ -82,10 +82,8 @@ def test_users_do_not_mix_whatever_their_number():
     metrics = [("ndcg", 5, 1.0)]
     whole = _metarec.catalogue(scores, *lists(known), *lists(relevant), metrics, 3)
     for user in (0, 7, 8, 49):
-        one = _metarec.catalogue(
-            scores[user : user + 1], *lists(known[user : user + 1]), *lists(relevant[user : user + 1]),
-            metrics, 3,
-        )  # fmt: skip
+        mine = lists([known[user]]), lists([relevant[user]])
+        one = _metarec.catalogue(scores[user : user + 1], *mine[0], *mine[1], metrics, 3)
         assert one[0][0, 0] == whole[0][0, user] and (one[2][0] == whole[2][user]).all()
 
 
@@ -147,7 +145,7 @@ def test_diversity_is_one_less_the_mean_similarity():
 
 @pytest.fixture(scope="module")
 def splits():
-    return small_splits(min_ratings=20)
+    return small_splits()
 
 
 class Scores:

@@ -213,7 +213,10 @@ class TestFiles:
         assert repr(one) == repr(other)  # NaN differs from itself
         pairs = again.compare().to_frame("dict"), report.compare().to_frame("dict")
         assert repr(pairs[0]) == repr(pairs[1])
-        assert repr(again.compare("bias", "copies")) == repr(report.compare("bias", "copies"))
+        one, other = (each.compare("bias", "copies").to_frame("pandas") for each in (again, report))
+        assert one.better.tolist() == other.better.tolist()
+        for name in ("difference", "low", "high", "p_value", "p_holm"):
+            np.testing.assert_allclose(one[name], other[name], atol=1e-12)
         assert repr(again.stability()) == repr(report.stability())
         assert repr(again.breakdown("activity")) == repr(report.breakdown("activity"))
         assert again.calibration().ece == report.calibration().ece

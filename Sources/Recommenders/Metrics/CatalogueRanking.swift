@@ -50,7 +50,7 @@ public struct CatalogueRanking {
         throws(MetarecError)
     {
         guard users >= 0, catalogue >= 0, catalogue <= Int(Int32.max) else {
-            throw .value("scores: \(users) users x \(catalogue) items, wanted at least 0 and at most \(Int32.max) items")
+            throw .value("scores: \(users) users x \(catalogue) items, wanted 0 or more and at most \(Int32.max) items")
         }
         try excluded.check("excluded", users: users, catalogue: catalogue)
         try relevant.check("relevant", users: users, catalogue: catalogue)

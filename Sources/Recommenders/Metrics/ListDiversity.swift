@@ -68,6 +68,7 @@ extension FieldSource {
 
     private func known(_ row: Int) -> Set<Int32> {
         guard let ids, let offsets else { return [] }
-        return Set(UnsafeBufferPointer(start: ids, count: idCount)[Int(offsets[row])..<Int(offsets[row + 1])].filter { $0 >= 0 })
+        let all = UnsafeBufferPointer(start: ids, count: idCount)
+        return Set(all[Int(offsets[row])..<Int(offsets[row + 1])].filter { $0 >= 0 })
     }
 }
