@@ -21,6 +21,7 @@ from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
 from metarec.learner import MetaLearner
 from metarec.presets import FineTune, MeLU
+from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 from metarec.tutorial import AdaptedModel, MetaModel, meta_learning, meta_learning_recommendation
 
@@ -39,6 +40,7 @@ __all__ = [
     "MetaLearner",
     "MetaModel",
     "MetarecError",
+    "Provenance",
     "Recommendations",
     "Report",
     "TaskSet",

@@ -125,12 +125,13 @@ class TaskSet:
         return view
 
     def without_answers(self, value: float = 0.0) -> "TaskSet":
-        """Return these tasks with `value` for the target of every query row, which hides it."""
+        """Return these tasks with `value` for every query row's target, and without `source`."""
         targets = self.targets.copy()
         targets[self.query()[0]] = value
         hidden = object.__new__(TaskSet)
         hidden.__dict__.update(self.__dict__)
-        hidden.targets, hidden._handle, hidden._whole = targets, None, None
+        hidden.targets, hidden.source = targets, None
+        hidden._handle, hidden._whole = None, None
         if self.task_ids is not None:
             whole = object.__new__(TaskSet)
             whole.__dict__.update(hidden.__dict__ | {"task_ids": None})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenarios import small_splits
+from scenarios import Answers, small_splits
 
 import metarec as mr
 from metarec import _metarec, split
@@ -257,16 +257,14 @@ def test_popularity_is_the_floor(report, splits):
 def test_relevant_rows_alone(splits):
     class FiveFirst:
         def score_catalogue(self, tasks):
-            data = splits.data
-            best = np.zeros((len(tasks), data.item_count))
-            _, rows = tasks.source
-            query, offsets = tasks.query()
-            task = np.repeat(np.arange(len(tasks)), np.diff(offsets))
-            best[task, tasks.item_index[query]] = data.rating[rows[query]] == 5
-            return best
+            users = tasks.user_index if tasks.task_ids is None else tasks.user_index[tasks.task_ids]
+            return (known.ratings[users] == 5) * existing
 
         predict = score_catalogue
 
+    known, training = Answers(splits.data), splits.train_and_validation
+    # The user's fives among new items are of another scenario.
+    existing = np.isin(np.arange(splits.data.item_count), training.item).astype(float)
     options = {"draws": 1, "support_sizes": (), "resamples": 10, "scenarios": ["new_user"]}
     found = evaluate(
         FiveFirst(), splits, ranking="catalogue", relevant=5, metrics=["mrr", "map"], **options

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scenarios import Constant, Same, answers, small_splits
+from scenarios import Answers, Constant, Same, small_splits
 
 from metarec import _metarec
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
@@ -73,8 +73,11 @@ class Knows:
 
     levels_ = LEVELS
 
+    def __init__(self, data):
+        self.answers = Answers(data)
+
     def predict(self, tasks, decision="mean"):
-        y = answers(tasks)
+        y = self.answers.of(tasks)
         # 5 or 1 by chance has the greater gain, 4 for certain the greater mean.
         table = np.array([[0.0, 0, 0, 1, 0]] * 4 + [[0.35, 0, 0, 0, 0.65]])
         return table[y.astype(int) - 1]
@@ -84,7 +87,7 @@ def test_ndcg_ranks_by_expected_gain(splits):
     gains = 2**LEVELS - 1
     certain, chance = gains[3], 0.35 * gains[0] + 0.65 * gains[4]
     assert certain < chance and 4 > 0.35 + 0.65 * 5
-    report = evaluate(Knows(), splits, metrics=["ndcg@1"], floors=False, **OPTIONS)
+    report = evaluate(Knows(splits.data), splits, metrics=["ndcg@1"], floors=False, **OPTIONS)
     # Users with a five have one of them first.
     lists = []
     for draw in range(2):
@@ -149,11 +152,11 @@ class Calibrated:
 
     levels_ = LEVELS
 
-    def __init__(self, sharpness=1.0, seed=0):
-        self.sharpness, self.seed = sharpness, seed
+    def __init__(self, data, sharpness=1.0, seed=0):
+        self.answers, self.sharpness, self.seed = Answers(data), sharpness, seed
 
     def predict(self, tasks, decision="mean"):
-        y = answers(tasks).astype(int) - 1
+        y = self.answers.of(tasks).astype(int) - 1
         rng = np.random.default_rng(self.seed)
         prior = np.bincount(y, minlength=5) / len(y)
         seen = y + rng.normal(0, 1, len(y))
@@ -163,7 +166,10 @@ class Calibrated:
 
 
 def test_coverage_and_calibration_of_a_calibrated_model(splits):
-    models = {"right": Calibrated(), "too sure": Calibrated(sharpness=3)}
+    models = {
+        "right": Calibrated(splits.data),
+        "too sure": Calibrated(splits.data, sharpness=3),
+    }
     options = {**OPTIONS, "draws": 10}
     report = evaluate(models, splits, metrics=["nll", "coverage90"], floors=False, **options)
     right, sure = (report.interval(name, "new_user", "coverage90").value for name in models)

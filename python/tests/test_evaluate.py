@@ -5,9 +5,9 @@ from copy import copy
 
 import numpy as np
 import pytest
+from scenarios import Answers, Constant, small_data
 
 from metarec import split
-from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
 from metarec.evaluation import GlobalMean, evaluate
 from metarec.splits import Splits
@@ -19,19 +19,13 @@ COLUMNS = [
 
 
 class Oracle:
-    """Looks the query up in the data it came from."""
+    """Knows the query from elsewhere."""
+
+    def __init__(self, data):
+        self.answers = Answers(data)
 
     def predict(self, tasks):
-        data, rows = tasks.source
-        return data.rating[rows[tasks.query()[0]]]
-
-
-class Constant:
-    def __init__(self, value=3.0):
-        self.value = value
-
-    def predict(self, tasks):
-        return np.full(tasks.query_rows, self.value)
+        return self.answers.of(tasks)
 
 
 class SupportSize:
@@ -44,15 +38,7 @@ class SupportSize:
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.default_rng(0)
-    counts = rng.integers(30, 90, 80)
-    user = np.repeat(np.arange(80), counts)
-    item = np.concatenate([rng.choice(120, count, replace=False) for count in counts])
-    taste, quality = rng.normal(0, 0.5, 80), rng.normal(0, 0.7, 120)
-    rating = np.clip(
-        np.rint(3.4 + taste[user] + quality[item] + rng.normal(0, 0.7, len(user))), 1, 5
-    )
-    return Dataset.from_arrays(user, item, rating, timestamp=rng.permutation(len(user)))
+    return small_data(users=80, items=120)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +48,9 @@ def splits(data):
 
 @pytest.fixture(scope="module")
 def report(splits):
-    return evaluate([Oracle(), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5))
+    return evaluate(
+        [Oracle(splits.data), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
+    )
 
 
 def test_the_oracle_makes_no_error(report):
@@ -137,7 +125,7 @@ def test_frames_of_every_kind_agree(report, backend):
 
 def test_same_seed_same_report(report, splits):
     again = evaluate(
-        [Oracle(), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
+        [Oracle(splits.data), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
     )
     assert again.to_frame("dict") == report.to_frame("dict")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scenarios import Constant, answers, small_data
+from scenarios import Answers, Constant, small_data
 
 import metarec as mr
 from metarec import split
@@ -162,7 +162,8 @@ class TestLearners:
         model = self.model().fit(splits.train, progress=False)
         known = splits.train.tasks(min_ratings=2)
         arrays = known.offsets, known.support_counts, known.item_index, known.targets
-        model.partial_fit(mr.TaskSet(*arrays, items=known.items))
+        users = known.user_index
+        model.partial_fit(mr.TaskSet(*arrays, users, items=known.items, users=known.users))
         assert evaluate(model, splits, **OPTIONS).unchecked == ["FineTune"]
 
     def test_files_remember(self, splits, data, tmp_path):
@@ -178,24 +179,18 @@ class TestLearners:
         assert evaluate(model, other, **OPTIONS).unchecked == ["FineTune"]
 
 
-def test_predict_does_not_see_the_answers(splits):
+def test_predict_does_not_see_the_answers(splits, data):
     class Peeks:
         def predict(self, tasks):
             seen.append(np.unique(tasks.query_targets()[0]))
-            again = mr.TaskSet(
-                tasks.offsets,
-                tasks.support_counts,
-                tasks.item_index,
-                tasks.targets,
-                items=tasks.items,
-            )
-            seen.append(np.unique(again.take(np.arange(3)).query_targets()[0]))
-            support, _ = tasks.support()
-            data, rows = tasks.source
-            np.testing.assert_array_equal(tasks.targets[support], data.rating[rows[support]])
-            return answers(tasks)
+            assert tasks.source is None
+            rows, offsets = tasks.support()
+            users = tasks.user_index if tasks.task_ids is None else tasks.user_index[tasks.task_ids]
+            shown = known.ratings[np.repeat(users, np.diff(offsets)), tasks.item_index[rows]]
+            np.testing.assert_array_equal(tasks.targets[rows], shown)
+            return known.of(tasks)
 
-    seen = []
+    known, seen = Answers(data), []
     report = evaluate(Peeks(), splits, **OPTIONS | {"support_sizes": (0, 3)})
     assert report.interval("Peeks", "new_user", "mae").value == 0
     assert all(values.tolist() == [1.0] for values in seen) and len(seen) >= 8

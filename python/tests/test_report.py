@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scenarios import Constant, Same, answers, small_data, small_splits
+from scenarios import Answers, Constant, Same, small_data, small_splits
 
 import metarec as mr
 from metarec import split
@@ -20,11 +20,11 @@ SKEWED = [0.2, 0.15, 0.1, 0.15, 0.4]
 class Noisy:
     """The truth and noise of its own, which a seed decides."""
 
-    def __init__(self, spread, seed):
-        self.spread, self.seed = spread, seed
+    def __init__(self, data, spread, seed):
+        self.answers, self.spread, self.seed = Answers(data), spread, seed
 
     def predict(self, tasks):
-        y = answers(tasks)
+        y = self.answers.of(tasks)
         return y + self.spread * np.random.default_rng(self.seed).normal(size=len(y))
 
 
@@ -36,8 +36,8 @@ def splits():
 @pytest.fixture(scope="module")
 def report(splits):
     models = {
-        "copies": [Noisy(0.5, seed) for seed in range(3)],
-        "worse": Noisy(0.9, 7),
+        "copies": [Noisy(splits.data, 0.5, seed) for seed in range(3)],
+        "worse": Noisy(splits.data, 0.9, 7),
         "skewed": Same(SKEWED),
     }
     return evaluate(models, splits, draws=2, resamples=200, support_sizes=(0, 5))
@@ -46,7 +46,7 @@ def report(splits):
 class TestSeeds:
     def test_copies_are_one_model_whose_value_is_their_mean(self, splits, report):
         options = {"draws": 2, "resamples": 200, "support_sizes": (), "floors": False}
-        alone = [evaluate(Noisy(0.5, seed), splits, **options) for seed in range(3)]
+        alone = [evaluate(Noisy(splits.data, 0.5, seed), splits, **options) for seed in range(3)]
         for metric in ("mae", "rmse", "ndcg@3"):
             values = [each.interval("Noisy", "new_user", metric).value for each in alone]
             found = report.interval("copies", "new_user", metric)
@@ -123,7 +123,7 @@ class TestComparisons:
     def test_p_values_are_uniform_where_nothing_differs(self):
         """Two models of the same noise: about one in twenty comparisons is below .05."""
         splits = small_splits(seed=3)
-        models = {f"m{seed}": Noisy(0.7, seed) for seed in range(20)}
+        models = {f"m{seed}": Noisy(splits.data, 0.7, seed) for seed in range(20)}
         options = {"draws": 1, "support_sizes": (), "metrics": ["mae"], "resamples": 400}
         found = evaluate(models, splits, scenarios=["warm"], floors=False, **options)
         rows = [row for row in found.compare().rows if row["decision"] == "mean"]
