@@ -11,7 +11,14 @@ from scenarios import Answers, small_splits
 
 import metarec as mr
 from metarec import _metarec, split
-from metarec.errors import InvalidIndexError, InvalidValueError, NumericalError
+from metarec.errors import (
+    InvalidIndexError,
+    InvalidTypeError,
+    InvalidValueError,
+    NumericalError,
+    OutOfMemoryError,
+    StateError,
+)
 from metarec.evaluation import evaluate
 from metarec.evaluation.catalogue import CATALOGUE_METRICS, Popularity, everything
 
@@ -328,3 +335,53 @@ def test_real_listening():
     assert {*CATALOGUE_METRICS} == {*found.to_frame("dict")["metric"]}
     assert found.support_sizes("new_user", "ndcg@10") == [1, 3, 5, 10]
     assert 0.03 < found.interval("popularity", "new_user", "ndcg@10").value < 0.12
+
+
+# The native module
+
+
+def test_arrays_of_another_type_are_refused():
+    scores, none = np.zeros((2, 3)), lists([[], []])
+    ok = [scores, *none, *none, [("hr", 1, 1.0)], 1]
+    others = {
+        0: (
+            scores.astype(int),
+            np.asfortranarray(np.zeros((2, 3))),
+            scores.astype(">f8"),
+            scores[0],
+        ),
+        1: (none[0].astype(np.int32), np.zeros((3, 1), np.int64)),
+        2: (none[1].astype(np.int64),),
+        4: (np.zeros(0),),
+        6: (1.0, "1"),
+    }
+    for place, values in others.items():
+        for value in values:
+            arguments = [*ok]
+            arguments[place] = value
+            with pytest.raises((InvalidTypeError, InvalidValueError)):
+                _metarec.catalogue(*arguments)
+    for k in (2**62, 2**50):
+        with pytest.raises(OutOfMemoryError):
+            _metarec.catalogue(*ok[:-1], k)
+
+
+def test_nothing_at_all():
+    none = lists([])
+    above, below, best = _metarec.catalogue(np.zeros((0, 5)), *none, *none, [("hr", 1, 1.0)], 3)
+    assert above.shape == below.shape == (1, 0) and best.shape == (0, 3)
+    above, _, best = _metarec.catalogue(np.zeros((2, 0)), *lists([[], []]), *lists([[], []]), [], 2)
+    assert above.shape == (0, 2) and (best == -1).all()
+
+
+def test_closed_features_have_no_diversity():
+    table = mr.FeatureTable({"kind": mr.Categorical(np.zeros(3, np.int32), size=1)}).native
+    rows = np.array([[0, 2]], np.int32)
+    assert _metarec.list_diversity(rows, table).tolist() == [0.0]
+    with pytest.raises(InvalidTypeError, match="lists"):
+        _metarec.list_diversity(rows.astype(np.int64), table)
+    with pytest.raises(InvalidTypeError, match="items"):
+        _metarec.list_diversity(rows, rows)
+    table.close()
+    with pytest.raises(StateError):
+        _metarec.list_diversity(rows, table)

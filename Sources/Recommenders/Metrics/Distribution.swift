@@ -128,10 +128,12 @@ public enum Distribution {
         }
 
         private var median: Int {
+            // Sums are rounded: what is within a hair of a half is the half.
+            let half = sum * (0.5 - 1e-12)
             var below = 0.0
             for level in levels.indices {
                 below += probabilities[level]
-                if below >= sum / 2 { return level }
+                if below >= half { return level }
             }
             return levels.count - 1
         }

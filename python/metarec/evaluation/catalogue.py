@@ -31,7 +31,7 @@ CATALOGUE_METRICS = (
     *(f"{name}@10" for name in LISTS),
 )
 #: Scores are made for so many users at once that they are about so many.
-BLOCK = 4_000_000
+BLOCK = 500_000
 
 
 class Popularity:
