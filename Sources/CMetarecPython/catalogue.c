@@ -102,4 +102,41 @@ PyObject *list_diversity(PyObject *module, PyObject *args, PyObject *kwargs) {
     return result;
 }
 
+PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"weights", "own_offsets", "own", "counts", "seed", "epoch", NULL};
+    PyObject *weights, *own_offsets, *own_items, *counts, *seed_argument, *epoch_argument;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOO:negatives", keywords, &weights, &own_offsets, &own_items,
+                                     &counts, &seed_argument, &epoch_argument))
+        return NULL;
+    PyArrayObject *shares = borrow_vector(weights, "weights", ELEMENT_FLOAT64, ANY_LENGTH, "[items]");
+    if (!shares) return NULL;
+    PyArrayObject *wanted = borrow_vector(counts, "counts", ELEMENT_INT64, ANY_LENGTH, "[tasks]");
+    if (!wanted) return NULL;
+    int64_t tasks = PyArray_DIM(wanted, 0), total = 0;
+    const int64_t *count = PyArray_DATA(wanted);
+    for (int64_t task = 0; task < tasks; task++)
+        if (count[task] < 0 || __builtin_add_overflow(total, count[task], &total))
+            return raise_error(MR_VALUE_ERROR, "counts[%lld]: got %lld; wanted 0 or more", (long long)task,
+                               (long long)count[task]);
+    mr_item_lists own;
+    uint64_t seed, epoch;
+    if (!lists_parse(own_offsets, own_items, "own_offsets", "own", tasks, &own) ||
+        !seed_value(seed_argument, "seed", &seed) || !seed_value(epoch_argument, "epoch", &epoch))
+        return NULL;
+    PyObject *table = new_item_lists(1, total);
+    if (!table) return NULL;
+    const double *data = PyArray_DATA(shares);
+    int64_t items = PyArray_DIM(shares, 0);
+    int32_t *out = array_data(table);
+    mr_error error = {0};
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_negatives(data, items, own, count, tasks, seed, epoch, out, total, &error);
+    Py_END_ALLOW_THREADS
+    PyObject *result = succeeded(status, &error) ? PySequence_GetItem(table, 0) : NULL;
+    Py_DECREF(table);
+    return result;
+}
+
 #endif

@@ -41,6 +41,10 @@ static PyMethodDef functions[] = {
     {"list_diversity", KEYWORD_METHOD(list_diversity),
      "list_diversity(lists, items)\n--\n\n"
      "One less the mean similarity of the pairs of each list, [lists]; lists is int32 [lists, k], rows of the Features."},
+    {"negatives", KEYWORD_METHOD(negatives),
+     "negatives(weights, own_offsets, own, counts, seed, epoch)\n--\n\n"
+     "Items by weight that a task does not have, int32 [sum of counts]; -1 where it has them all.\n\n"
+     "weights is float64 [items], own_offsets int64 [tasks + 1], own int32, counts int64 [tasks]."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -24,6 +24,7 @@ PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *bootstrap(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *distribution(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *catalogue(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *list_diversity(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop

@@ -58,10 +58,10 @@ public func mr_list_diversity(
     }
 }
 
-private func itemLists(_ lists: mr_item_lists, _ users: Int, _ name: String) throws -> CatalogueRanking.ItemLists {
+func itemLists(_ lists: mr_item_lists, _ users: Int, _ name: String) throws -> ItemLists {
     let total = try count(lists.offsets[users], name)
     guard total == 0 || lists.items != nil else { throw MetarecError.value("\(name): \(total) items are missing") }
-    return CatalogueRanking.ItemLists(
+    return ItemLists(
         offsets: UnsafeBufferPointer(start: lists.offsets, count: users + 1),
         items: UnsafeBufferPointer(start: lists.items, count: total))
 }

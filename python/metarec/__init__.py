@@ -20,6 +20,7 @@ from metarec.evaluation import Report, evaluate
 from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
 from metarec.learner import MetaLearner
+from metarec.negatives import Negatives
 from metarec.presets import FineTune, MeLU
 from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
@@ -40,6 +41,7 @@ __all__ = [
     "MetaLearner",
     "MetaModel",
     "MetarecError",
+    "Negatives",
     "Provenance",
     "Recommendations",
     "Report",

@@ -116,3 +116,13 @@ def catalogue(
 
 def list_diversity(lists: NDArray[np.int32], items: Features) -> NDArray[np.float64]:
     """One less the mean similarity of each list's pairs, [lists]."""
+
+def negatives(
+    weights: NDArray[np.float64],
+    own_offsets: NDArray[np.int64],
+    own: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    seed: int,
+    epoch: int,
+) -> NDArray[np.int32]:
+    """Items by weight that a task does not have, [sum of counts]; -1 where it has them all."""

@@ -90,6 +90,8 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     about: dict[str, Any] = {"steps": native.steps, "history": model.history_}
     if model.trained_on_ is not None:
         arrays["trained_on"], about["trained_on"] = model.trained_on_.state()
+    if model.negatives is not None:
+        arrays["item_counts"] = model.item_counts_
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -127,6 +129,11 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
                 )
             view[...] = saved[name]
     native.steps = about["steps"]
+    if model.negatives is not None:
+        counts = arrays["item_counts"]
+        if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
+            raise InvalidValueError(f"item_counts: {counts.dtype.name} {list(counts.shape)}")
+        model.item_counts_ = counts
     if "trained_on" in about:
         model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
     model.history_ = [dict(row) for row in about["history"]]

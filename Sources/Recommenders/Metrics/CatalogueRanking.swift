@@ -4,36 +4,6 @@ import Synchronization
 
 /// Rankings of a whole catalogue for each of several users, some items excluded: no sampled candidates.
 public struct CatalogueRanking {
-    /// Lists of item numbers, one for each user.
-    public struct ItemLists {
-        /// User u's items are `items[offsets[u] ..< offsets[u + 1]]`.
-        public let offsets: UnsafeBufferPointer<Int64>
-        /// Numbers of items; repeated ones count once.
-        public let items: UnsafeBufferPointer<Int32>
-
-        /// Lists as they are; `CatalogueRanking` checks them.
-        public init(offsets: UnsafeBufferPointer<Int64>, items: UnsafeBufferPointer<Int32>) {
-            self.offsets = offsets
-            self.items = items
-        }
-
-        func check(_ name: String, users: Int, catalogue: Int) throws(MetarecError) {
-            guard offsets.count == users + 1, offsets[0] == 0, Int(offsets[users]) == items.count else {
-                throw .value("\(name): offsets of \(users) users wanted, from 0 to the \(items.count) items")
-            }
-            for user in 0..<users where offsets[user + 1] < offsets[user] {
-                throw .value("\(name): offsets fall from \(offsets[user]) to \(offsets[user + 1]) at user \(user)")
-            }
-            for (place, item) in items.enumerated() where item < 0 || item >= catalogue {
-                throw .index("\(name): item \(place) is \(item), outside 0 ..< \(catalogue)")
-            }
-        }
-
-        subscript(user: Int) -> Slice<UnsafeBufferPointer<Int32>> {
-            items[Int(offsets[user])..<Int(offsets[user + 1])]
-        }
-    }
-
     /// Scores `[users, catalogue]`.
     public let scores: Numbers
     /// Number of users.
