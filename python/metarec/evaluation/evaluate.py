@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metarec.arrays import as_count, offsets_of
+from metarec.arrays import as_count
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.evaluation import about, catalogue, groups, leakage
-from metarec.evaluation.answer import Answer, ask, gives_distributions
-from metarec.evaluation.calibration import Calibration
+from metarec.evaluation.answer import gives_distributions
 from metarec.evaluation.floors import FLOORS
-from metarec.evaluation.metrics import POOLED, Floats, Metric, Scale, resolve, score
+from metarec.evaluation.metrics import Floats, Scale
 from metarec.evaluation.report import Report
-from metarec.evaluation.scores import Cell, Scores
-from metarec.evaluation.tables import HEADLINE
+from metarec.evaluation.scores import Cell, Measured, Scores, measure_cells
+from metarec.evaluation.scoring import Model, Ranked, Rated, drawn_of, is_headline
 from metarec.provenance import Provenance
 
 if TYPE_CHECKING:
     from metarec.scenario import Scenario
     from metarec.splits import Splits
-    from metarec.tasks import TaskSet
 
 SUPPORT_SIZES = (0, 1, 3, 5, 10, 20, 30)
 RANKINGS = ("query", "catalogue")
-
-
-class Model(Protocol):
-    """Anything that predicts the query rows of a task set from its support.
-
-    A model with the attribute ``levels_``, the ascending values that a rating can have, is asked
-    ``predict(tasks, decision="distribution")`` for ``[query rows, levels]``, their probabilities.
-    """
-
-    def predict(self, tasks: Any, /) -> Any:
-        """Return one number a query row, tasks in order."""
 
 
 Models = Model | Sequence[Model | Sequence[Model]] | Mapping[str, Model | Sequence[Model]]
@@ -146,19 +132,20 @@ def evaluate(
     training = splits.train_and_validation
     trivial = _floors(floors, training, ranking)
     models = _named(model, trivial)
-    run: _Ranked | _Rated
+    run: Ranked | Rated
     if ranking == "catalogue":
-        run = _Ranked(catalogue.resolve(metrics), training, relevant)
+        run = Ranked(catalogue.resolve(metrics), training, relevant)
     else:
         scale = Scale.of(training.rating, *training.scale)
         least = 0.8 * scale.high if relevant is None else relevant
-        run = _Rated(metrics, scale, least, groups.popularity(training), seed)
+        run = Rated(metrics, scale, least, groups.popularity(training), seed)
         run.resolve(False)
     contenders = models | {name: [floor] for name, floor in trivial.items()}
     chosen = _chosen(splits, scenarios)
     checked = _checked(contenders, chosen)
 
-    scores: dict[Cell, Scores] = {}
+    measured: dict[Cell, Measured] = {}
+    resampled: dict[Cell, Floats] = {}
     tasks, curve_tasks = {}, {}
     for name, scenario in chosen.items():
         if not len(scenario):
@@ -171,17 +158,21 @@ def evaluate(
             ids = np.arange(len(scenario)) if size is None else long
             if size is not None:
                 curve_tasks[name] = len(long)
-            drawn = list(_drawn(scenario, draws, size, ids, before, training.scale[0]))
+            drawn = list(drawn_of(scenario, draws, size, ids, before, training.scale[0]))
             run.start(drawn, whole=size is None)
+            scores: dict[Cell, Scores] = {}
             for who, copies in contenders.items():
                 found = run.measure(who, copies, name)
                 for (metric, by, group), each in found.items():
                     cell = Cell(who, name, metric.name, metric.decision, size, by, group)
                     scores[cell] = each
-                    if size is None and by is None and each.resampled and _shown(metric):
+                    if size is None and by is None and each.resampled and is_headline(metric):
                         for label, mine in active.items():
                             scores[replace(cell, by="activity", group=label)] = each.of(mine)
-    if not scores:
+            values, of_resamples = measure_cells(scores, resamples, seed)
+            measured |= values
+            resampled |= of_resamples
+    if not measured:
         raise InvalidValueError("splits: no scenario has a task to score")
     info = about.describe(splits, contenders, checked, options)
     return Report(
@@ -192,153 +183,9 @@ def evaluate(
         curve_support=max(sizes, default=None),
         info=info | {"tasks": tasks, "curve_tasks": curve_tasks},
         _calibrations=run.calibrations,
-        _scores=scores,
+        _measured=measured,
+        _resampled=resampled,
     )
-
-
-def _shown(metric: Metric) -> bool:
-    return any(metric.name == name for name, _ in HEADLINE)
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """One draw of a scenario's tasks: as a model sees it, and what it is asked."""
-
-    number: int
-    users: NDArray[np.int64]
-    tasks: TaskSet
-    whole: TaskSet
-    targets: Floats
-    offsets: NDArray[np.int64]
-    items: NDArray[np.int32]
-
-
-def _drawn(
-    scenario: Scenario,
-    draws: int,
-    size: int | None,
-    ids: NDArray[np.int64],
-    history: int,
-    hidden: float,
-) -> Iterator[_Draw]:
-    for draw in range(draws if scenario.draws is None else min(draws, scenario.draws)):
-        tasks = scenario.tasks(draw, support_size=size, history=history)
-        whole = tasks if size is None else scenario.tasks(draw, history=history)
-        rows, offsets = tasks.take(ids).query()
-        yield _Draw(
-            draw,
-            scenario.users[ids],
-            tasks.without_answers(hidden).take(ids),
-            whole.take(ids),
-            tasks.targets[rows].astype(np.float64),
-            offsets,
-            tasks.item_index[rows],
-        )
-
-
-Key = tuple[Metric, str | None, str | None]
-
-
-class _Rated:
-    """Scoring of predicted ratings."""
-
-    def __init__(
-        self,
-        names: Sequence[str] | None,
-        scale: Scale,
-        relevant: float,
-        popularity: groups.Groups,
-        seed: int,
-    ) -> None:
-        self.names, self.scale, self.relevant = names, scale, relevant
-        self.popularity, self.seed = popularity, seed
-        self.calibrations: dict[tuple[str, str], Calibration] = {}
-
-    def resolve(self, distribution: bool) -> list[Metric]:
-        return resolve(self.names, self.scale, distribution=distribution)
-
-    def start(self, drawn: Sequence[_Draw], *, whole: bool) -> None:
-        self.drawn, self.whole = drawn, whole
-        #: Denominators depend on the targets alone: one copy serves all models.
-        self.shared: dict[tuple[str, str | None], Floats] = {}
-
-    def measure(self, name: str, copies: Sequence[Model], scenario: str) -> dict[Key, Scores]:
-        parts: dict[Key, list[list[tuple[Floats, Floats]]]] = {}
-        answers: list[Answer] = []
-        metrics = self.resolve(gives_distributions(copies[0]))
-        pooled = [metric for metric in metrics if metric.name in POOLED and _shown(metric)]
-        for copy in copies:
-            mine: dict[Key, list[tuple[Floats, Floats]]] = {}
-            for draw in self.drawn:
-                source = f"{name} on {scenario}"
-                stream = np.random.SeedSequence([self.seed, draw.number])
-                seed = int(stream.generate_state(1, np.uint64)[0])
-                answer = ask(copy, draw.tasks, draw.targets, self.scale, source, seed)
-                if self.whole and answer.calibration:
-                    answers.append(answer)
-                whole = self._score(answer, draw.targets, draw.offsets, metrics)
-                for metric, statistics in zip(metrics, whole, strict=True):
-                    mine.setdefault((metric, None, None), []).append(statistics)
-                if self.whole and pooled:
-                    for level, of_items in self.popularity.items():
-                        rows = np.flatnonzero(of_items[draw.items])
-                        task = np.repeat(np.arange(len(draw.tasks)), np.diff(draw.offsets))
-                        counts = np.bincount(task[rows], minlength=len(draw.tasks))
-                        part = self._score(
-                            answer.take(rows), draw.targets[rows], offsets_of(counts), pooled
-                        )
-                        for metric, statistics in zip(pooled, part, strict=True):
-                            mine.setdefault((metric, "popularity", level), []).append(statistics)
-            for key, each in mine.items():
-                parts.setdefault(key, []).append(each)
-        if answers:
-            self.calibrations[name, scenario] = Calibration.of(name, scenario, answers)
-        found: dict[Key, Scores] = {}
-        for key, seeds in parts.items():
-            metric, by, group = key
-            denominators = np.stack([below for _, below in seeds[0]])
-            # A group that some draw has no row of has no mean over the draws.
-            if by is not None and not denominators.any(axis=1).all():
-                continue
-            known = self.shared.setdefault((metric.name, group), denominators)
-            numerators = np.stack([np.stack([above for above, _ in each]) for each in seeds])
-            found[key] = Scores(metric, numerators, known)
-        return found
-
-    def _score(
-        self,
-        answer: Answer,
-        targets: Floats,
-        offsets: NDArray[np.int64],
-        metrics: Sequence[Metric],
-    ) -> Iterator[tuple[Floats, Floats]]:
-        above, below = score(answer, targets, offsets, metrics, self.scale, self.relevant)
-        return zip(above, below, strict=True)
-
-
-class _Ranked:
-    """Scoring of rankings of the whole catalogue."""
-
-    def __init__(self, metrics: list[Metric], training: Dataset, relevant: float | None) -> None:
-        self.metrics, self.training, self.relevant = metrics, training, relevant
-        self.shared = catalogue.Catalogue.of(training)
-        self.calibrations: dict[tuple[str, str], Calibration] = {}
-
-    def start(self, drawn: Sequence[_Draw], *, whole: bool) -> None:
-        self.shown = [
-            catalogue.shown(draw.tasks, draw.whole, draw.users, self.training, self.relevant)
-            for draw in drawn
-        ]
-
-    def measure(self, name: str, copies: Sequence[Model], scenario: str) -> dict[Key, Scores]:
-        source = f"{name} on {scenario}"
-        parts = [
-            catalogue.rank(copy, self.shown, self.metrics, self.shared, source) for copy in copies
-        ]
-        return {
-            (metric, None, None): catalogue.joined(metric, [part[metric] for part in parts])
-            for metric in parts[0]
-        }
 
 
 def _floors(floors: bool | Dataset, training: Dataset, ranking: str) -> dict[str, Any]:

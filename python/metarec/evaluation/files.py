@@ -1,4 +1,4 @@
-"""Reports in files: JSON with everything but the scores of single users, Markdown and HTML."""
+"""Reports in files: JSON with all values and comparisons, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def load(path: Path) -> Report:
             curve_support=state["curve_support"],
             info=state["info"],
             _calibrations={(c.model, c.scenario): c for c in calibrations},
-            _scores={},
             _measured=from_rows(_rows(state["values"], SCHEMA)),
             _compared=_rows(state["comparisons"], Comparison._schema),
         )

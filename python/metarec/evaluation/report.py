@@ -15,7 +15,7 @@ from metarec.evaluation.calibration import Calibration
 from metarec.evaluation.comparison import Comparison, difference, turned, with_holm
 from metarec.evaluation.frame import REAL, TEXT, WHOLE, to_frame
 from metarec.evaluation.metrics import Floats, Metric, best_first
-from metarec.evaluation.scores import Cell, Interval, Measured, Scores, measure
+from metarec.evaluation.scores import Cell, Interval, Measured
 from metarec.evaluation.stability import Stability
 
 SCHEMA = {
@@ -54,26 +54,11 @@ class Report:
     curve_support: int | None
     info: dict[str, Any] = field(repr=False)
     _calibrations: dict[tuple[str, str], Calibration] = field(repr=False)
-    _scores: dict[Cell, Scores] = field(repr=False)
-    _measured: dict[Cell, Measured] = field(repr=False, default_factory=dict)
-    #: Of a report from a file: all pairs.
+    _measured: dict[Cell, Measured] = field(repr=False)
+    #: The same of every bootstrap resample, which is what models are compared by.
+    _resampled: dict[Cell, Floats] = field(repr=False, default_factory=dict)
+    #: Of a report from a file: the comparisons of all pairs.
     _compared: list[dict[str, Any]] = field(repr=False, default_factory=list)
-    _resampled: dict[Cell, Floats] = field(init=False, repr=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        groups: dict[tuple[Any, ...], list[Cell]] = {}
-        for cell in self._scores:
-            key = (cell.scenario, cell.support_size, cell.by, cell.group)
-            # What is not resampled has no users in common with the rest.
-            groups.setdefault((*key, self._scores[cell].resampled), []).append(cell)
-        for cells in groups.values():
-            scores = [self._scores[cell] for cell in cells]
-            for cell, (found, values) in zip(
-                cells, measure(scores, self.resamples, self.seed), strict=True
-            ):
-                self._measured[cell] = found
-                if cell.group is None:
-                    self._resampled[cell] = values
 
     @property
     def scenarios(self) -> list[str]:
@@ -228,7 +213,7 @@ class Report:
                 raise InvalidValueError(f"{name}: got {value!r}, wanted one of {known}")
         if a is None and b is not None:
             raise InvalidValueError("a: got None, wanted a name beside that of b")
-        if by_support_size and not self._scores:
+        if by_support_size and not self._resampled:
             raise InvalidValueError("by_support_size: a file holds comparisons of whole supports")
         if a is None:
             pairs = list(combinations(known, 2))
@@ -246,7 +231,7 @@ class Report:
         return Comparison(with_holm(rows))
 
     def _differences(self, a: str, b: str, by_support_size: bool) -> Iterator[dict[str, Any]]:
-        if not self._scores:
+        if not self._resampled:
             for row in self._compared:
                 if (row["a"], row["b"]) == (a, b):
                     yield row
@@ -378,7 +363,7 @@ class Report:
     def load(path: str | Path) -> Report:
         """Return the report that `save` wrote to a `.json` file.
 
-        It has no scores of single users any more: comparisons are those of whole supports.
+        Its comparisons are those of whole supports.
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,6 +150,27 @@ def p_value(differences: Floats) -> float:
         return float("nan")
     lesser = min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0))
     return float(min(1.0, 2 * (1 + lesser) / (1 + len(known))))
+
+
+def measure_cells(
+    scores: Mapping[Cell, Scores], resamples: int, seed: int
+) -> tuple[dict[Cell, Measured], dict[Cell, Floats]]:
+    """Return what the cells of one scenario and support size come to.
+
+    The second are the resampled values of the mean over seeds and draws, of cells of all users.
+    """
+    groups: dict[tuple[str | None, str | None, bool], list[Cell]] = {}
+    for cell, score in scores.items():
+        groups.setdefault((cell.by, cell.group, score.resampled), []).append(cell)
+    measured: dict[Cell, Measured] = {}
+    resampled: dict[Cell, Floats] = {}
+    for cells in groups.values():
+        found = measure([scores[cell] for cell in cells], resamples, seed)
+        for cell, (each, values) in zip(cells, found, strict=True):
+            measured[cell] = each
+            if cell.group is None:
+                resampled[cell] = values
+    return measured, resampled
 
 
 def measure(
