@@ -122,9 +122,9 @@ def test_ids_of_other_data_say_nothing(splits):
 
 
 def test_models_that_do_not_say_are_named(splits):
-    report = evaluate({"mine": Constant()}, splits, **OPTIONS)
-    assert report.unchecked == ["mine"] and repr(report).endswith("is not known: mine.")
-    assert "mine" in report._repr_html_().rpartition("<p>")[2]
+    report = evaluate({"<mine>": Constant()}, splits, **OPTIONS)
+    assert report.unchecked == ["<mine>"] and repr(report).endswith("is not known: <mine>.")
+    assert "&lt;mine&gt;" in report._repr_html_().rpartition("<p>")[2]
 
 
 def test_floors_are_checked(splits, data):

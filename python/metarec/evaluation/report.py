@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -334,7 +335,7 @@ class Report:
     def _repr_html_(self) -> str:
         note = tables.note(self)
         shown = "".join(table.html() for table in tables.of(self))
-        return shown + (f"<p>{note}</p>" if note else "")
+        return shown + (f"<p>{escape(note)}</p>" if note else "")
 
     def to_markdown(self) -> str:
         """Return the tables of `repr` as Markdown, and what they depend on."""
