@@ -110,6 +110,18 @@ PyObject *new_array(int32_t dtype, int rank, const int64_t *shape) {
     return array;
 }
 
+PyObject *new_item_lists(int64_t rows, int64_t columns) {
+    const int64_t shape[2] = {rows, columns};
+    npy_intp sizes[2] = {(npy_intp)rows, (npy_intp)columns};
+    int64_t bytes = 4;
+    if (__builtin_mul_overflow(bytes, rows ? rows : 1, &bytes) ||
+        __builtin_mul_overflow(bytes, columns ? columns : 1, &bytes))
+        return too_large(2, shape);
+    PyObject *array = PyArray_ZEROS(2, sizes, NPY_INT32, 0);
+    if (!array && PyErr_ExceptionMatches(PyExc_MemoryError)) return too_large(2, shape);
+    return array;
+}
+
 void *array_data(PyObject *array) { return PyArray_DATA((PyArrayObject *)array); }
 
 PyObject *tensor_view(const mr_tensor *tensor, PyObject *owner) {

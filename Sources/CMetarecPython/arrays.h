@@ -24,6 +24,8 @@ int32_t array_dtype(PyArrayObject *array);
 
 /* A new C-contiguous array of zeros of an mr_dtype; OutOfMemoryError where it is too large. `rank` is at most 3. */
 PyObject *new_array(int32_t dtype, int rank, const int64_t *shape);
+/* The same of int32, [rows, columns]. */
+PyObject *new_item_lists(int64_t rows, int64_t columns);
 void *array_data(PyObject *array);
 
 /* A writable view of a tensor, which keeps `owner` alive. */

@@ -3,6 +3,7 @@
 
 #include "arrays.h"
 #include "errors.h"
+#include "metric.h"
 #include "values.h"
 
 #include <stdio.h>
@@ -42,6 +43,21 @@ static bool metric_parse(PyObject *object, Py_ssize_t index, mr_metric *out) {
     if (!integer_from(PyTuple_GetItem(object, 1), label, 0, &out->k)) return false;
     snprintf(label, sizeof label, "metrics[%zd]: relevant", index);
     return number_value(PyTuple_GetItem(object, 2), label, &out->relevant);
+}
+
+mr_metric *metrics_parse(PyObject *sequence, int64_t *out_count) {
+    PyObject *items = sequence_value(sequence, "metrics", "a sequence of tuples (name, k, relevant)");
+    if (!items) return NULL;
+    *out_count = PyTuple_Size(items);
+    mr_metric *wanted = PyMem_Calloc((size_t)*out_count + 1, sizeof *wanted);
+    bool parsed = wanted != NULL;
+    if (!parsed) PyErr_NoMemory();
+    for (Py_ssize_t index = 0; parsed && index < *out_count; index++)
+        parsed = metric_parse(PyTuple_GetItem(items, index), index, &wanted[index]);
+    Py_DECREF(items);
+    if (parsed) return wanted;
+    PyMem_Free(wanted);
+    return NULL;
 }
 
 typedef struct Rows {
@@ -105,17 +121,11 @@ PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs) {
         return NULL;
     Rows rows;
     if (!rows_parse(predictions, targets, offsets, &rows)) return NULL;
-    PyObject *items = sequence_value(sequence, "metrics", "a sequence of tuples (name, k, relevant)");
-    if (!items) return NULL;
-    Py_ssize_t count = PyTuple_Size(items);
-    mr_metric *wanted = PyMem_Calloc((size_t)count, sizeof *wanted);
-    bool parsed = wanted != NULL;
-    if (!parsed) PyErr_NoMemory();
-    for (Py_ssize_t index = 0; parsed && index < count; index++)
-        parsed = metric_parse(PyTuple_GetItem(items, index), index, &wanted[index]);
-    PyObject *result = parsed ? measure(&rows, wanted, count) : NULL;
+    int64_t count;
+    mr_metric *wanted = metrics_parse(sequence, &count);
+    if (!wanted) return NULL;
+    PyObject *result = measure(&rows, wanted, count);
     PyMem_Free(wanted);
-    Py_DECREF(items);
     return result;
 }
 

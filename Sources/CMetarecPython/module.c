@@ -27,6 +27,24 @@ static PyMethodDef functions[] = {
      "bootstrap(numerators, denominators, square_root, resamples, seed)\n--\n\n"
      "Resampled ratios [statistics, resamples], the same resamples of the clusters for every statistic.\n\n"
      "numerators and denominators are float64 [statistics, clusters], square_root bool [statistics]."},
+    {"distribution", KEYWORD_METHOD(distribution),
+     "distribution(probabilities, levels, targets, values, seed)\n--\n\n"
+     "What is read off distributions over levels, [len(values), rows].\n\n"
+     "probabilities is float64 [rows, levels], levels float64 [levels] ascending, targets float64 [rows] or None; values "
+     "are names: mean, median, mode, gain, confidence, negative_log, transform."},
+    {"catalogue", KEYWORD_METHOD(catalogue),
+     "catalogue(scores, excluded_offsets, excluded, relevant_offsets, relevant, metrics, k)\n--\n\n"
+     "Numerators and denominators [len(metrics), users] of rankings of the whole catalogue, and the best items, int32 "
+     "[users, k].\n\n"
+     "scores is float32 or float64 [users, catalogue], offsets int64 [users + 1], items int32; a metric is (name, k, "
+     "relevant)."},
+    {"list_diversity", KEYWORD_METHOD(list_diversity),
+     "list_diversity(lists, items)\n--\n\n"
+     "One less the mean similarity of the pairs of each list, [lists]; lists is int32 [lists, k], rows of the Features."},
+    {"negatives", KEYWORD_METHOD(negatives),
+     "negatives(weights, own_offsets, own, counts, seed, epoch)\n--\n\n"
+     "Items by weight that a task does not have, int32 [sum of counts]; -1 where it has them all.\n\n"
+     "weights is float64 [items], own_offsets int64 [tasks + 1], own int32, counts int64 [tasks]."},
     {NULL, NULL, 0, NULL},
 };
 

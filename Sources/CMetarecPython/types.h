@@ -22,6 +22,10 @@ PyObject *adapted_new(mr_adapted *handle, Native *learner);
 /* The module's functions. */
 PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *bootstrap(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *distribution(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *catalogue(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *list_diversity(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop
 #endif

@@ -12,13 +12,7 @@ public func mr_metrics(
 ) -> Int32 {
     bridge(error) {
         let tasks = try count(taskCount, "task_count")
-        let wanted = try (0..<count(metricCount, "metric_count")).map { index in
-            let metric = metrics[index]
-            guard let kind = Metric.Kind(rawValue: metric.kind) else {
-                throw MetarecError.value("metrics: \(index) has kind \(metric.kind), which is not an mr_metric_kind")
-            }
-            return try Metric(kind, k: Int(metric.k), relevant: metric.relevant)
-        }
+        let wanted = try measures(metrics, metricCount)
         try checkProduct(tasks, wanted.count, "task_count x metric_count")
         let rows = try count(offsets[tasks], "offsets")
         guard rows == 0 || (predictions != nil && targets != nil) else {
@@ -59,9 +53,20 @@ public func mr_bootstrap(
     }
 }
 
+/// The metrics that C names.
+func measures(_ metrics: UnsafePointer<mr_metric>?, _ metricCount: Int64) throws -> [Metric] {
+    try UnsafeBufferPointer(start: metrics, count: metrics == nil ? 0 : count(metricCount, "metric_count"))
+        .enumerated().map { index, metric in
+            guard let kind = Metric.Kind(rawValue: metric.kind) else {
+                throw MetarecError.value("metrics: \(index) has kind \(metric.kind), which is not an mr_metric_kind")
+            }
+            return try Metric(kind, k: Int(metric.k), relevant: metric.relevant)
+        }
+}
+
 /// The product, where an array of so many doubles can exist.
 @discardableResult
-private func checkProduct(_ a: Int, _ b: Int, _ name: String) throws(MetarecError) -> Int {
+func checkProduct(_ a: Int, _ b: Int, _ name: String) throws(MetarecError) -> Int {
     let (product, overflow) = a.multipliedReportingOverflow(by: b)
     guard !overflow, product <= Int.max / MemoryLayout<Double>.stride else {
         throw MetarecError(.memory, "\(name): \(a) x \(b) numbers are more than any machine holds")

@@ -20,7 +20,9 @@ from metarec.evaluation import Report, evaluate
 from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
 from metarec.learner import MetaLearner
+from metarec.negatives import Negatives
 from metarec.presets import FineTune, MeLU
+from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 from metarec.tutorial import AdaptedModel, MetaModel, meta_learning, meta_learning_recommendation
 
@@ -39,6 +41,8 @@ __all__ = [
     "MetaLearner",
     "MetaModel",
     "MetarecError",
+    "Negatives",
+    "Provenance",
     "Recommendations",
     "Report",
     "TaskSet",

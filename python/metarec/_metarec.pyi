@@ -99,3 +99,37 @@ def bootstrap(
     seed: int,
 ) -> NDArray[np.float64]:
     """[statistics, resamples], the same resamples of the clusters for every statistic."""
+
+def distribution(
+    probabilities: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    targets: NDArray[np.float64] | None,
+    values: Sequence[str],
+    seed: int,
+) -> NDArray[np.float64]:
+    """[len(values), rows] of distributions [rows, levels]: mean, median, mode, gain, confidence,
+    negative_log, transform."""
+
+def catalogue(
+    scores: Floats,
+    excluded_offsets: NDArray[np.int64],
+    excluded: NDArray[np.int32],
+    relevant_offsets: NDArray[np.int64],
+    relevant: NDArray[np.int32],
+    metrics: Sequence[tuple[str, int, float]],
+    k: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+    """Numerators and denominators, [len(metrics), users] each, and the best items [users, k]."""
+
+def list_diversity(lists: NDArray[np.int32], items: Features) -> NDArray[np.float64]:
+    """One less the mean similarity of each list's pairs, [lists]."""
+
+def negatives(
+    weights: NDArray[np.float64],
+    own_offsets: NDArray[np.int64],
+    own: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    seed: int,
+    epoch: int,
+) -> NDArray[np.int32]:
+    """Items by weight that a task does not have, [sum of counts]; -1 where it has them all."""

@@ -21,6 +21,7 @@ from metarec.frames import (
     require,
     require_ids,
 )
+from metarec.provenance import fingerprint
 from metarec.tasks import TaskSet
 from metarec.vocabulary import Vocabulary
 
@@ -71,6 +72,9 @@ class Dataset:
         self.scale, self.folder, self.truth = scale, folder, truth
         self._users, self._items = user_entities, item_entities.with_id_field()
         self._grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._whole: Dataset | None = None
+        self._rows: NDArray[np.int64] | None = None
+        self._fingerprint: str | None = None
 
     # Making one
 
@@ -261,7 +265,7 @@ class Dataset:
             check_index(index, len(self), "rows", low=0)
         else:
             raise InvalidTypeError(f"rows: expected a mask or row numbers, got {index.dtype.name}")
-        return Dataset(
+        view = Dataset(
             self.user[index],
             self.item[index],
             self.rating[index],
@@ -272,6 +276,27 @@ class Dataset:
             folder=self.folder,
             truth=self.truth,
         )
+        numbers = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        view._whole, view._rows = self.root, numbers if self._rows is None else self._rows[numbers]
+        return view
+
+    @property
+    def root(self) -> "Dataset":
+        """The data that this is a view of; itself if it is none."""
+        return self if self._whole is None else self._whole
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of `root` that each rating is."""
+        return np.arange(len(self), dtype=np.int64) if self._rows is None else self._rows
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the ratings, ids and features of `root`, computed when first asked for."""
+        root = self.root
+        if root._fingerprint is None:
+            root._fingerprint = fingerprint(root)
+        return root._fingerprint
 
     def tasks(self, *, min_ratings: int = 1, max_ratings: int | None = None) -> TaskSet:
         """Return one task per user with `min_ratings` to `max_ratings` ratings, by ascending code.
@@ -292,7 +317,7 @@ class Dataset:
         users: NDArray[Any],
     ) -> TaskSet:
         """Return a task of `counts[t]` of the rows for each of the users, in the order given."""
-        return TaskSet(
+        tasks = TaskSet(
             offsets_of(counts),
             support_counts,
             self.item[rows],
@@ -301,6 +326,8 @@ class Dataset:
             items=self.items,
             users=self.users,
         )
+        tasks.source = self.root, rows if self._rows is None else self._rows[rows]
+        return tasks
 
     def unseen_values(self) -> dict[str, dict[str, NDArray[np.int64]]]:
         """Return, under "items" and "users", each field's value numbers that no rating here has.

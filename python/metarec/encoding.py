@@ -1,13 +1,14 @@
-"""Options as JSON and back: numbers, words, lists, components, episodes."""
+"""Options as JSON and back: numbers, words, lists, components, episodes, negatives."""
 
 from typing import Any
 
 from metarec.components import COMPONENTS, Component
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.negatives import Negatives
 
 # What no option can be named.
-COMPONENT, EPISODES = "$component", "$episodes"
+COMPONENT, EPISODES, NEGATIVES = "$component", "$episodes", "$negatives"
 
 
 def encode(value: Any, name: str = "value") -> Any:
@@ -22,6 +23,8 @@ def encode(value: Any, name: str = "value") -> Any:
         return {COMPONENT: type(value).__name__, "options": encode(value.get_params())}
     if isinstance(value, Episodes):
         return {EPISODES: [list(value.bounds[:2]), list(value.bounds[2:])]}
+    if isinstance(value, Negatives):
+        return {NEGATIVES: vars(value)}
     if hasattr(value, "tolist"):  # NumPy's
         return encode(value.tolist(), name)
     raise InvalidTypeError(f"{name}: a {type(value).__name__} cannot be saved")
@@ -42,4 +45,6 @@ def decode(value: Any) -> Any:
     if EPISODES in value:
         support, query = decode(value[EPISODES])
         return Episodes(support=support, query=query)
+    if NEGATIVES in value:
+        return Negatives(**decode(value[NEGATIVES]))
     return {name: decode(each) for name, each in value.items()}

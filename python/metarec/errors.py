@@ -9,6 +9,10 @@ class InvalidValueError(MetarecError, ValueError):
     """An argument's value cannot be used; the message names it, what came and what was wanted."""
 
 
+class LeakageError(InvalidValueError):
+    """A model was trained on ratings that it is to be tested on."""
+
+
 class InvalidIndexError(MetarecError, IndexError):
     """An index lies outside the range it points into."""
 

@@ -16,6 +16,7 @@ from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
+from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -84,9 +85,13 @@ def load(path: str | Path) -> "MetaLearner":
 def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     """Return what `model` has learned, as JSON and arrays that are its memory, for `restore`."""
     native = model._native
-    arrays = {f"parameter/{name}": value for name, value in model.parameters().items()}
+    arrays: Arrays = {f"parameter/{name}": value for name, value in model.parameters().items()}
     arrays |= {f"optimizer/{name}": value for name, value in native.optimizer_state().items()}
     about: dict[str, Any] = {"steps": native.steps, "history": model.history_}
+    if model.trained_on_ is not None:
+        arrays["trained_on"], about["trained_on"] = model.trained_on_.state()
+    if model.negatives is not None:
+        arrays["item_counts"] = model.item_counts_
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -124,6 +129,13 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
                 )
             view[...] = saved[name]
     native.steps = about["steps"]
+    if model.negatives is not None:
+        counts = arrays["item_counts"]
+        if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
+            raise InvalidValueError(f"item_counts: {counts.dtype.name} {list(counts.shape)}")
+        model.item_counts_ = counts
+    if "trained_on" in about:
+        model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
     model.history_ = [dict(row) for row in about["history"]]
 
 

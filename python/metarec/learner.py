@@ -15,7 +15,9 @@ from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.features import FeatureTable
+from metarec.negatives import Negatives
 from metarec.parameters import Parametrised
+from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, History, Progress, train
@@ -48,6 +50,9 @@ class MetaLearner(Parametrised):
         The outer optimizer.
     episodes : Episodes, optional
         How `fit` draws support and query from a `Dataset`, anew every epoch. None: ``Episodes()``.
+    negatives : Negatives, optional
+        For implicit feedback, ratings of 1 alone: rows of 0 that are sampled besides, in training
+        anew every epoch and to every support that is adapted to. Goes with the loss "logistic".
     epochs : int
         Passes over the tasks, at most.
     patience : int or None
@@ -67,6 +72,10 @@ class MetaLearner(Parametrised):
 
     Attributes
     ----------
+    trained_on_ : Provenance or None
+        Which ratings of which data; None where that is not known.
+    item_counts_ : float64 [items]
+        With `negatives`: ratings of every item in training, by which they are sampled.
     history_ : list of dict
         Per epoch: ``epoch``, ``loss``, and with validation the score, ``validation``.
 
@@ -87,6 +96,7 @@ class MetaLearner(Parametrised):
         loss: Component | str = "squared_error",
         optimizer: Component | str = "adam",
         episodes: Episodes | None = None,
+        negatives: Negatives | None = None,
         epochs: int = 10,
         patience: int | None = 3,
         batch_size: int = 32,
@@ -102,6 +112,7 @@ class MetaLearner(Parametrised):
         self.loss = loss
         self.optimizer = optimizer
         self.episodes = episodes
+        self.negatives = negatives
         self.epochs = epochs
         self.patience = patience
         self.batch_size = batch_size
@@ -157,6 +168,9 @@ class MetaLearner(Parametrised):
         if data is not None:
             self._forget_unseen(data)
         self.history_: History = []
+        self.trained_on_: Provenance | None = None
+        if self.negatives is not None:
+            self.item_counts_ = Negatives.counts(tasks)
         return self
 
     def fit(
@@ -219,6 +233,9 @@ class MetaLearner(Parametrised):
         native = _tasks(tasks).native
         if "_learner" not in self.__dict__:
             self.initialize(tasks)
+        self.trained_on_ = (
+            Provenance.with_more(self.trained_on_, tasks) if self.steps else Provenance.of(tasks)
+        )
         return self._native.step(native)
 
     def _forget_unseen(self, data: Dataset) -> None:
@@ -233,7 +250,14 @@ class MetaLearner(Parametrised):
 
     def predict(self, tasks: TaskSet) -> Floats:
         """Return the predictions of the query rows after adaptation to each support, in order."""
-        return self._native.predict(_tasks(tasks).native)
+        return self._native.predict(self._with_negatives(_tasks(tasks)).native)
+
+    def _with_negatives(self, tasks: TaskSet) -> TaskSet:
+        """Return tasks whose support has negatives besides, of a model that learned by them."""
+        native = self._native  # that it is fitted comes first
+        if self.negatives is None or not native.steps:
+            return tasks
+        return self.negatives.beside(tasks, self.item_counts_, self.seed)
 
     def adapt(
         self,
@@ -280,6 +304,10 @@ class MetaLearner(Parametrised):
                 f"ratings: expected one for each of {len(codes)} items, got shape {values.shape}"
             )
         features = self._user_features(user)
+        if self.negatives is not None and native.steps:
+            drawn = self.negatives.of(codes, self.item_counts_, self.seed)
+            codes = np.concatenate([codes, drawn])
+            values = np.concatenate([values, np.zeros(len(drawn))])
         adapted = native.adapt(
             self._items.native, None if features is None else features.native, codes, values
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metarec.errors import InvalidValueError, MissingDependencyError
+from metarec.evaluation.metrics import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ def support_curve(
     metric, scenario
         As in the report.
     decision
-        `"mean"` or `"rounded"`; None takes the first that was measured.
+        Such as `"mean"`; None takes the best of each model.
     ax
         Where to draw; None makes a figure of its own.
 
@@ -60,14 +62,7 @@ def support_curve(
             f"report: has no {metric!r} by support size in {scenario!r}; "
             "wanted a report of evaluate with support_sizes"
         )
-    if ax is None:
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise MissingDependencyError(
-                "plot needs matplotlib: pip install metarec[plot]"
-            ) from error
-        _, ax = plt.subplots(layout="constrained")
+    ax = _axes(ax)
     at: dict[str, Any] = {"decision": decision}
     edges: list[float] = []
     for name in report.models:
@@ -103,9 +98,148 @@ def support_curve(
     ax.set_xscale("function", functions=(np.log1p, np.expm1))
     ax.set_xlim(sizes[0] - 0.1, 1.1 * sizes[-1] + 0.1)
     ax.set_xticks(sizes, [str(size) for size in sizes])
-    lower = next(cell.metric for cell in report._scores.values() if cell.metric.name == metric).loss
     ax.set_xlabel("ratings of the user (0: before adaptation)")
-    ax.set_ylabel(f"{metric} ({'lower' if lower else 'higher'} is better)")
+    ax.set_ylabel(_told(metric))
     ax.set_title(scenario.replace("_", " "))
     ax.legend(frameon=False)
     return ax
+
+
+def breakdown(
+    report: Report,
+    by: str = "activity",
+    metric: str = "mae",
+    scenario: str = "new_user",
+    *,
+    decision: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a metric by groups of users or items, with 95 % intervals.
+
+    Parameters
+    ----------
+    report
+        From `evaluate`.
+    by
+        `"activity"` of the users or `"popularity"` of the items, as in `Report.breakdown`.
+    metric, scenario, decision
+        As there.
+    ax
+        Where to draw; None makes a figure of its own.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed.
+    InvalidValueError
+        It was not measured.
+
+    Examples
+    --------
+    >>> ax = mr.plot.breakdown(report, by="popularity")  # doctest: +SKIP
+    """
+    found = report.breakdown(by, metric, scenario, decision=decision)
+    ax = _axes(ax)
+    groups = found.groups
+    models = list(dict.fromkeys(row["model"] for row in found.rows))
+    width = 0.8 / len(models)
+    for index, model in enumerate(models):
+        rows = [row for row in found.rows if row["model"] == model]
+        at = [groups.index(row["group"]) + (index + 0.5) * width - 0.4 for row in rows]
+        values = np.array([row["value"] for row in rows])
+        ends = np.array([[row["low"], row["high"]] for row in rows]).T
+        color = "0.5" if model in report.floors else None
+        # A bootstrap's interval may leave its value out.
+        bars = np.maximum(np.abs(ends - values), 0)
+        ax.errorbar(at, values, bars, fmt="osd^v"[index % 5], color=color, label=model)
+    names = {"activity": "ratings known of the user", "popularity": "training ratings of the item"}
+    ax.set_xticks(range(len(groups)), groups)
+    ax.set_xlabel(names[by])
+    ax.set_ylabel(_told(metric))
+    ax.set_title(scenario.replace("_", " "))
+    ax.legend(frameon=False)
+    return ax
+
+
+def calibration(
+    report: Report,
+    scenario: str = "new_user",
+    *,
+    models: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how often what a model deems most probable happens, by the probability it gives it.
+
+    On the diagonal it is as often as the model says; below, the model is too sure. Areas of the
+    markers are shares of the rows.
+
+    Parameters
+    ----------
+    report
+        From `evaluate`, of models that give distributions.
+    scenario
+        As in the report.
+    models
+        Names of those wanted; None: all that give distributions.
+    ax
+        Where to draw; None makes a figure of its own.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed.
+    InvalidValueError
+        No model gives distributions, or one that is named does not.
+
+    Examples
+    --------
+    >>> ax = mr.plot.calibration(report)  # doctest: +SKIP
+    """
+    names = [name for name in report.models if (name, scenario) in report._calibrations]
+    found = [report.calibration(name, scenario) for name in (names if models is None else models)]
+    if not found:
+        raise InvalidValueError(f"report: no model gives distributions in {scenario!r}")
+    ax = _axes(ax)
+    ax.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle="--")
+    for each in found:
+        said = [row["confidence"] for row in each.rows]
+        happened = [row["frequency"] for row in each.rows]
+        counts = np.array([row["rows"] for row in each.rows], float)
+        (line,) = ax.plot(said, happened, label=f"{each.model}, ECE {each.ece:.3f}")
+        ax.scatter(said, happened, 400 * counts / counts.sum() + 5, color=line.get_color())
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_aspect("equal")
+    ax.set_xlabel("probability of the most probable level")
+    ax.set_ylabel("how often it was the rating")
+    ax.set_title(scenario.replace("_", " "))
+    ax.legend(frameon=False)
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise MissingDependencyError("plot needs matplotlib: pip install metarec[plot]") from error
+    return plt.subplots(layout="constrained")[1]
+
+
+def _told(name: str) -> str:
+    """Return a metric's name and which way is better."""
+    metric = Metric(name)
+    if not metric.ordered:
+        return name
+    return f"{name} ({'lower' if metric.loss else 'higher'} is better)"

@@ -27,6 +27,8 @@ class Scenario:
         Code of each task's user, ascending.
     support_counts : int64 [tasks]
         Support rows of each task.
+    new_users, new_items : bool
+        Whether its users, its items, have no rating in training.
     draws : int or None
         How many different draws there are: 1 when ordered by time, None when any number.
     """
@@ -44,11 +46,14 @@ class Scenario:
         seed: int,
         fixed_query: bool = False,
         history_rows: NDArray[np.int64] | None = None,
+        new_users: bool = False,
+        new_items: bool = False,
     ) -> None:
         counts = np.bincount(data.user[rows], minlength=data.user_count)
         high = len(data) if max_ratings is None else max_ratings
         enters = (counts >= min_ratings) & (counts <= high)
         self.name, self.data, self.query, self.order, self.seed = name, data, query, order, seed
+        self.new_users, self.new_items = new_users, new_items
         self.users = np.flatnonzero(enters)
         self.all_rows = rows[enters[data.user[rows]]]
         self._counts = counts[self.users]
@@ -64,6 +69,12 @@ class Scenario:
     def draws(self) -> int | None:
         """1 when ordered by time, None when there is a new draw for every number."""
         return 1 if self.order == "time" else None
+
+    @property
+    def unseen_rows(self) -> NDArray[np.int64]:
+        """Rows that no model may have been trained on: in `warm` the queries, else all."""
+        held_out = self.all_rows[self._held_out[self.all_rows]]
+        return held_out if len(held_out) else self.all_rows
 
     @property
     def support_counts(self) -> NDArray[np.int64]:

@@ -79,7 +79,11 @@ def cold_start(
     item, threshold = choose(
         new_items, data.item_columns, rated_items, "new_items", [seed, 0, NEW_ITEMS]
     )
-    return _split(bounds, np.arange(len(data)), user, item, threshold, validation)
+    how = bounds.description("cold_start", validation) | {
+        "new_users": _told(new_users, user),
+        "new_items": _told(new_items, item),
+    }
+    return _split(bounds, np.arange(len(data)), user, item, threshold, validation, how)
 
 
 def melu(
@@ -109,8 +113,10 @@ def melu(
         ``user_and_item_cold_state.json`` are; else ``melu_splits`` in the folder the data came
         from.
 
-    References ---------- Lee, Im, Jang, Cho, Chung: MeLU: Meta-Learned User Preference Estimator
-    for Cold-Start Recommendation, KDD 2019.
+    References
+    ----------
+    Lee, Im, Jang, Cho, Chung: MeLU: Meta-Learned User Preference Estimator for Cold-Start
+    Recommendation, KDD 2019.
     """
     if folder is None and data.folder is None:
         raise InvalidValueError("folder: the data came from no folder; say where MeLU's lists are")
@@ -134,7 +140,8 @@ def melu(
     listed = (existing_user | new_user)[data.user] & (existing_item | new_item)[data.item]
     bounds = _Bounds(data, min_ratings, max_ratings, query, "shuffle", seed, warm=False)
     year = data.item_columns.get("year")
-    return _split(bounds, np.flatnonzero(listed), new_user, new_item, year, validation)
+    how = bounds.description("melu", validation)
+    return _split(bounds, np.flatnonzero(listed), new_user, new_item, year, validation, how)
 
 
 class _Bounds:
@@ -165,6 +172,18 @@ class _Bounds:
             raise InvalidValueError("order: 'time' needs timestamps, and the data has none")
         self.order = order
 
+    def description(self, name: str, validation: float) -> dict[str, Any]:
+        """Return how the split was made, as a report tells it."""
+        return {
+            "split": name,
+            "min_ratings": self.low,
+            "max_ratings": self.high,
+            "query": self.query,
+            "order": self.order,
+            "seed": self.seed,
+            "validation": validation,
+        }
+
     def carve(
         self, rows: NDArray[np.int64], new_user: NDArray[np.bool_], new_item: NDArray[np.bool_]
     ) -> tuple[dict[str, NDArray[np.int64]], dict[str, Scenario], NDArray[np.int64]]:
@@ -182,7 +201,13 @@ class _Bounds:
             training = training[~scenarios["warm"]._held_out[training]]
         for name in ("new_user", "new_item", "new_both"):
             history = training if name == "new_item" else None
-            scenarios[name] = self.scenario(name, parts[name], history_rows=history)
+            scenarios[name] = self.scenario(
+                name,
+                parts[name],
+                history_rows=history,
+                new_users=name != "new_item",
+                new_items=name != "new_user",
+            )
         return parts, scenarios, training
 
     def scenario(self, name: str, rows: NDArray[np.int64], **options: Any) -> Scenario:
@@ -206,11 +231,12 @@ def _split(
     new_item: NDArray[np.bool_],
     threshold: NDArray[Any] | None,
     validation: float,
+    description: dict[str, Any],
 ) -> Splits:
     data, seed = bounds.data, bounds.seed
     _, scenarios, training = bounds.carve(rows, new_user, new_item)
     if not as_fraction(validation, "validation"):
-        return Splits(data, scenarios, training)
+        return Splits(data, scenarios, training, description=description)
     user = np.bincount(data.user[training], minlength=data.user_count) > 0
     item = np.bincount(data.item[training], minlength=data.item_count) > 0
     user = sample(user, validation * new_user.any(), [seed, 0, VALIDATION_USERS])
@@ -219,7 +245,16 @@ def _split(
     else:
         item = highest(item, threshold, validation * new_item.any())
     _, held, kept = bounds.carve(training, user, item)
-    return Splits(data, scenarios, training, Splits(data, held, kept))
+    pretended = Splits(data, held, kept, description=description | {"part": "validation"})
+    return Splits(data, scenarios, training, pretended, description)
+
+
+def _told(rule: Rule, new: NDArray[np.bool_]) -> str:
+    """Return a rule in words: what cannot be written down by how many it makes new."""
+    if isinstance(rule, (int, float, str)):
+        return str(rule)
+    kind = "a function" if callable(rule) else "booleans"
+    return f"{kind} ({np.count_nonzero(new):,} of {len(new):,})"
 
 
 def _melu_list(folder: Path, name: str) -> tuple[set[str], set[str]]:

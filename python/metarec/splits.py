@@ -1,7 +1,9 @@
 """A training part and its test scenarios."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,10 @@ class Splits(Mapping[str, Scenario]):
         Scenarios of the same shape, carved from the training part alone.
     train_and_validation : Dataset
         View of the whole training part, to train on once all choices are made.
+    data : Dataset
+        What was split.
+    description : dict
+        How: the function of `mr.split` and its options.
     """
 
     def __init__(
@@ -31,9 +37,10 @@ class Splits(Mapping[str, Scenario]):
         scenarios: Mapping[str, Scenario],
         training_rows: NDArray[np.int64],
         validation: "Splits | None" = None,
+        description: Mapping[str, Any] | None = None,
     ) -> None:
-        self._data, self._scenarios, self._rows = data, dict(scenarios), training_rows
-        self.validation = validation
+        self.data, self._scenarios, self._rows = data, dict(scenarios), training_rows
+        self.validation, self.description = validation, dict(description or {})
 
     @cached_property
     def train(self) -> Dataset:
@@ -43,7 +50,17 @@ class Splits(Mapping[str, Scenario]):
     @cached_property
     def train_and_validation(self) -> Dataset:
         """The whole training part."""
-        return self._data.view(self._rows)
+        return self.data.view(self._rows)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the training rows and of every scenario's first draw."""
+        digest = hashlib.blake2b(self.train_and_validation.rows.tobytes(), digest_size=8)
+        for name, scenario in self._scenarios.items():
+            digest.update(name.encode())
+            for array in scenario.rows(0):
+                digest.update(array.tobytes())
+        return digest.hexdigest()
 
     @property
     def scenarios(self) -> Mapping[str, Scenario]:

@@ -12,6 +12,7 @@ from metarec.errors import InvalidTypeError
 from metarec.features import FeatureTable
 
 if TYPE_CHECKING:
+    from metarec.dataset import Dataset
     from metarec.features import Floats
 
 
@@ -70,6 +71,8 @@ class TaskSet:
         self.offsets, self.support_counts = offsets, support_counts
         self.item_index, self.targets, self.user_index = item_index, targets, user_index
         self.items, self.users = items, users
+        #: The data that the rows are of and their numbers there, of tasks that a `Dataset` made.
+        self.source: tuple[Dataset, NDArray[np.int64]] | None = None
         self.task_ids: NDArray[np.int64] | None = None
         self._whole: TaskSet | None = None
         self._handle: _metarec.Tasks | None = None
@@ -89,6 +92,20 @@ class TaskSet:
         view.task_ids = index if self.task_ids is None else self.task_ids[index]
         view._whole, view._handle = self if self._whole is None else self._whole, None
         return view
+
+    def without_answers(self, value: float = 0.0) -> "TaskSet":
+        """Return these tasks with `value` for every query row's target, and without `source`."""
+        targets = self.targets.copy()
+        targets[self.query()[0]] = value
+        hidden = object.__new__(TaskSet)
+        hidden.__dict__.update(self.__dict__)
+        hidden.targets, hidden.source = targets, None
+        hidden._handle, hidden._whole = None, None
+        if self.task_ids is not None:
+            whole = object.__new__(TaskSet)
+            whole.__dict__.update(hidden.__dict__ | {"task_ids": None})
+            hidden._whole = whole
+        return hidden
 
     @property
     def native(self) -> "_metarec.Tasks":
@@ -149,7 +166,7 @@ class TaskSet:
         return values if self.task_ids is None else values[self.task_ids]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handle": None}
+        return {**self.__dict__, "_handle": None, "source": None}
 
     def __repr__(self) -> str:
         return (

@@ -12,6 +12,7 @@ from metarec.arrays import as_count
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError
+from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
@@ -42,10 +43,19 @@ def train(
     best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
     with _bar(progress, epochs) as bar:
         model.initialize(data)
+        model.trained_on_ = Provenance.of(data)
+        if model.negatives is not None:
+            held_out = [
+                model.negatives.among(each, model.item_counts_, model.seed, 0) for each in held_out
+            ]
         tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
+        negatives = model.negatives
         for epoch in range(epochs):
             report = _report(bar, epoch)
-            loss = model._native.train_epoch(tasks.native, episodes, epoch, report)
+            drawn = tasks
+            if negatives is not None:
+                drawn = negatives.among(tasks, model.item_counts_, model.seed, epoch)
+            loss = model._native.train_epoch(drawn.native, episodes, epoch, report)
             row = {"epoch": epoch + 1, "loss": loss}
             if held_out:
                 row["validation"] = score = _rmse(model, held_out)

@@ -1,34 +1,31 @@
 """The report: known answers, shape, pairing, and what is refused."""
 
 import json
+from copy import copy
 
 import numpy as np
 import pytest
+from scenarios import Answers, Constant, small_data
 
 from metarec import split
-from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
 from metarec.evaluation import GlobalMean, evaluate
+from metarec.splits import Splits
 
 COLUMNS = [
-    *("model", "scenario", "metric", "decision", "support_size"),
-    *("draw", "value", "low", "high", "tasks"),
+    *("model", "scenario", "metric", "decision", "support_size", "by", "group"),
+    *("seed", "draw", "value", "low", "high", "tasks"),
 ]
 
 
 class Oracle:
-    """Knows the query."""
+    """Knows the query from elsewhere."""
+
+    def __init__(self, data):
+        self.answers = Answers(data)
 
     def predict(self, tasks):
-        return tasks.query_targets()[0]
-
-
-class Constant:
-    def __init__(self, value=3.0):
-        self.value = value
-
-    def predict(self, tasks):
-        return np.full(tasks.query_rows, self.value)
+        return self.answers.of(tasks)
 
 
 class SupportSize:
@@ -41,15 +38,7 @@ class SupportSize:
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.default_rng(0)
-    counts = rng.integers(30, 90, 80)
-    user = np.repeat(np.arange(80), counts)
-    item = np.concatenate([rng.choice(120, count, replace=False) for count in counts])
-    taste, quality = rng.normal(0, 0.5, 80), rng.normal(0, 0.7, 120)
-    rating = np.clip(
-        np.rint(3.4 + taste[user] + quality[item] + rng.normal(0, 0.7, len(user))), 1, 5
-    )
-    return Dataset.from_arrays(user, item, rating, timestamp=rng.permutation(len(user)))
+    return small_data(users=80, items=120)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +48,9 @@ def splits(data):
 
 @pytest.fixture(scope="module")
 def report(splits):
-    return evaluate([Oracle(), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5))
+    return evaluate(
+        [Oracle(splits.data), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
+    )
 
 
 def test_the_oracle_makes_no_error(report):
@@ -85,20 +76,9 @@ def test_a_constant_has_the_spread_of_the_targets(report, splits):
 def test_intervals_keep_a_users_draws_together(splits):
     """Equal draws add nothing: five copies of one draw have the interval of one."""
 
-    class Same:
-        draws = None
-
-        def __init__(self, scenario):
-            self.tasks = lambda draw, **options: scenario.tasks(0, **options)
-            self.eligible, self.length = scenario.eligible, len(scenario)
-
-        def __len__(self):
-            return self.length
-
-    class Copies(dict):
-        train_and_validation = splits.train_and_validation
-
-    copies = Copies(new_user=Same(splits["new_user"]))
+    scenario = copy(splits["new_user"])
+    scenario.tasks = lambda draw, **options: splits["new_user"].tasks(0, **options)
+    copies = Splits(splits.data, {"new_user": scenario}, splits.train_and_validation.rows)
     options = {"scenarios": ["new_user"], "support_sizes": (), "floors": False, "resamples": 100}
     many = evaluate(Constant(), copies, draws=5, **options)
     one = evaluate(Constant(), splits, draws=1, **options)
@@ -115,7 +95,7 @@ def test_what_are_no_splits_is_refused(data):
 def test_frame_has_the_columns_of_the_protocol(report):
     frame = report.to_frame("pandas")
     assert list(frame.columns) == COLUMNS
-    key = ["model", "scenario", "metric", "decision", "support_size", "draw"]
+    key = ["model", "scenario", "metric", "decision", "support_size", "by", "group", "draw"]
     assert not frame.duplicated(key).any()
     assert {*frame.model} == {
         *("Oracle", "Constant", "global_mean", "user_mean", "user_median", "bias")
@@ -145,7 +125,7 @@ def test_frames_of_every_kind_agree(report, backend):
 
 def test_same_seed_same_report(report, splits):
     again = evaluate(
-        [Oracle(), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
+        [Oracle(splits.data), Constant()], splits, draws=3, resamples=200, support_sizes=(0, 2, 5)
     )
     assert again.to_frame("dict") == report.to_frame("dict")
 
@@ -232,9 +212,9 @@ def test_markdown_and_json(report, tmp_path):
     report.save(tmp_path / "report.md")
     assert "| bias |" in (tmp_path / "report.md").read_text(encoding="utf-8")
     report.save(tmp_path / "report.json")
-    rows = json.loads((tmp_path / "report.json").read_text())
-    assert list(rows[0]) == COLUMNS and len(rows) == len(report.to_frame("dict")["value"])
-    with pytest.raises(InvalidValueError, match=r"\.md or \.json"):
+    values = json.loads((tmp_path / "report.json").read_text())["values"]
+    assert list(values) == COLUMNS and len(values["draw"]) == len(report.to_frame("dict")["value"])
+    with pytest.raises(InvalidValueError, match=r"\.md, \.html or \.json"):
         report.save(tmp_path / "report.txt")
 
 
@@ -255,9 +235,9 @@ def test_floors_learn_from_the_whole_training_part_or_what_is_given(splits, data
     )
     row = whole.compare("same", "global_mean").rows[0]
     assert row["difference"] == 0
-    other = evaluate(
-        Constant(), splits, floors=data.view(data.rating == 5), resamples=10, **options
-    )
+    training = splits.train_and_validation
+    fives = data.view(training.rows[training.rating == 5])
+    other = evaluate(Constant(), splits, floors=fives, resamples=10, **options)
     five = evaluate({"five": Constant(5)}, splits, floors=False, resamples=10, **options)
     assert other.interval("global_mean", "new_user", "mae") == five.interval(
         "five", "new_user", "mae"

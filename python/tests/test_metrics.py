@@ -1,6 +1,6 @@
 """Metrics against scikit-learn and by hand."""
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
-from metarec.evaluation.metrics import (
-    DEFAULT_METRICS,
-    Metric,
-    Scale,
-    checked_predictions,
-    resolve,
-    score,
-)
+from metarec.evaluation import metrics as of
+from metarec.evaluation.answer import Answer, checked_predictions
+from metarec.evaluation.metrics import DEFAULT_METRICS, Metric, Scale, resolve
 
 STARS = Scale(1.0, 5.0)
 
@@ -28,6 +23,11 @@ def ragged():
     targets = rng.integers(1, 6, offsets[-1]).astype(float)
     predictions = np.round(rng.uniform(1, 5, offsets[-1]), 1)  # one decimal: with ties
     return predictions, targets, offsets
+
+
+def score(predictions, targets, offsets, metrics, scale, relevant):
+    answer = Answer.predicted(predictions, scale)
+    return of.score(answer, targets, offsets, metrics, scale, relevant)
 
 
 def one(name, predictions, targets, offsets, *, scale=STARS, relevant=4.0):
@@ -129,6 +129,63 @@ class TestAgainstScikitLearn:
             known = ~np.isnan(expected)
             numerators, _ = one(name, predictions, targets, offsets)
             np.testing.assert_allclose(numerators[known], expected[known], rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def measures():
+    return pytest.importorskip("ir_measures")
+
+
+class TestAgainstIrMeasures:
+    """trec_eval breaks ties by name: of tied rows, all orders are averaged."""
+
+    @staticmethod
+    def value(measures, measure, targets, order):
+        """The measure of rows in an order, by trec_eval."""
+        rows = {f"row{at}": int(target) for at, target in enumerate(targets)}
+        run = {f"row{at}": float(len(order) - place) for place, at in enumerate(order)}
+        return measures.calc_aggregate([measure], {"task": rows}, {"task": run})[measure]
+
+    def expectation(self, measures, measure, predictions, targets):
+        orders = [
+            order
+            for order in permutations(range(len(targets)))
+            if all(predictions[a] >= predictions[b] for a, b in pairwise(order))
+        ]
+        return np.mean([self.value(measures, measure, targets, order) for order in orders])
+
+    @pytest.mark.parametrize("ties", [False, True])
+    @pytest.mark.parametrize(
+        ("name", "measure"),
+        [
+            ("precision@3", "P(rel=4)@3"),
+            ("recall@3", "R(rel=4)@3"),
+            ("hr@2", "Success(rel=4)@2"),
+            ("mrr", "RR(rel=4)"),
+            ("map", "AP(rel=4)"),
+            ("ndcg_linear@3", "nDCG@3"),
+        ],
+    )
+    def test_rankings(self, measures, name, measure, ties):
+        measure = measures.parse_measure(measure)
+        rng = np.random.default_rng(5)
+        for rows in (3, 4, 5, 5):
+            targets = rng.integers(1, 6, rows).astype(float)
+            targets[0] = 5
+            predictions = rng.permutation(rows).astype(float) / 2 + 1
+            if ties:
+                predictions = np.round(predictions / 1.5)
+            expected = self.expectation(measures, measure, predictions, targets)
+            assert pooled(name, predictions, targets, np.array([0, rows])) == pytest.approx(
+                expected
+            )
+
+    def test_exponential_gain(self, measures):
+        """With the gain as the rating."""
+        measure = measures.parse_measure("nDCG@3")
+        targets, predictions = np.array([5.0, 1, 3, 4]), np.array([2.0, 4, 3, 3])
+        expected = self.expectation(measures, measure, predictions, 2**targets - 1)
+        assert pooled("ndcg@3", predictions, targets, np.array([0, 4])) == pytest.approx(expected)
 
 
 def test_predictions_are_clipped_to_the_scale():

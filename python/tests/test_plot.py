@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from scenarios import Constant, Same, small_splits
 
 from metarec import plot, split
 from metarec.dataset import Dataset
@@ -53,3 +54,42 @@ def test_without_matplotlib(report, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingDependencyError, match=r"metarec\[plot\]"):
         plot.support_curve(report)
+
+
+@pytest.fixture(scope="module")
+def told():
+    pytest.importorskip("matplotlib").use("Agg")
+    models = {"skewed": Same([0.2, 0.15, 0.1, 0.15, 0.4]), "three": Constant()}
+    return evaluate(models, small_splits(), draws=2, support_sizes=(0, 5), resamples=50)
+
+
+class TestOthers:
+    def test_calibration_is_the_table(self, told):
+        ax = plot.calibration(told)
+        (row,) = told.calibration().rows
+        line = next(line for line in ax.get_lines() if line.get_label().startswith("skewed"))
+        assert line.get_xydata().tolist() == [[row["confidence"], row["frequency"]]]
+        assert plot.calibration(told, "warm", models=["skewed"], ax=ax) is ax
+        with pytest.raises(InvalidValueError, match="three"):
+            plot.calibration(told, models=["three"])
+
+    def test_without_distributions(self, report):
+        with pytest.raises(InvalidValueError, match="no model gives distributions"):
+            plot.calibration(report)
+
+    @pytest.mark.parametrize("by", ["activity", "popularity"])
+    def test_groups(self, told, by):
+        table = told.breakdown(by, scenario="warm")
+        ax = plot.breakdown(told, by, scenario="warm")
+        assert [text.get_text() for text in ax.get_xticklabels()] == table.groups
+        handles, names = ax.get_legend_handles_labels()
+        for handle, name in zip(handles, names, strict=True):
+            values = [row["value"] for row in table.rows if row["model"] == name]
+            np.testing.assert_array_equal(handle.lines[0].get_ydata(), values)
+
+    def test_the_curve_of_mixed_decisions(self, told):
+        ax = plot.support_curve(told, "mae")
+        values = [told.interval("skewed", "new_user", "mae", support_size=s).value for s in (0, 5)]
+        line = next(line for line in ax.get_lines() if line.get_label() == "skewed")
+        np.testing.assert_array_equal(line.get_ydata(), values)
+        assert "lower is better" in ax.get_ylabel()

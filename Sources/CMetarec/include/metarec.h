@@ -224,5 +224,51 @@ int32_t mr_bootstrap(const double *_Nullable numerators, const double *_Nullable
                      const uint8_t *square_root, int64_t statistics, int64_t clusters, int64_t resamples,
                      uint64_t seed, double *out, mr_error *error);
 
+enum mr_distribution_value {
+    MR_MEAN = 0,
+    MR_MEDIAN,       /* the lowest level with P(<= level) >= 1/2 */
+    MR_MODE,         /* of several the lowest */
+    MR_GAIN,         /* expected 2^level - 1 */
+    MR_CONFIDENCE,   /* the probability of the mode */
+    MR_NEGATIVE_LOG, /* -log P(target) */
+    MR_TRANSFORM,    /* P(< target) + u P(target), u uniform by (seed, row) */
+    MR_DISTRIBUTION_VALUE_COUNT
+};
+
+/* What is read off distributions, row by row. probabilities: [rows, level_count], rows sum to 1; levels ascend;
+ * targets: [rows], each one of the levels; null where no value needs them. values: [value_count] mr_distribution_values;
+ * out: [value_count, rows]. */
+int32_t mr_distribution(const double *_Nullable probabilities, int64_t rows, const double *levels, int64_t level_count,
+                        const double *_Nullable targets, const int32_t *values, int64_t value_count, uint64_t seed,
+                        double *out, mr_error *error);
+
+/* Items of each user: items[offsets[u] ..< offsets[u + 1]]; offsets: [users + 1]. */
+typedef struct mr_item_lists {
+    const int64_t *offsets;
+    const int32_t *_Nullable items;
+} mr_item_lists;
+
+/* Rankings of the whole catalogue less the excluded items. scores: [users, catalogue] of dtype; metrics: of relevance
+ * (MR_NDCG: gain 1); out_numerators, out_denominators: [metric_count, users]; out_lists: [users, k], the best items, of
+ * tied ones the lowest first, -1 where candidates are fewer. */
+int32_t mr_catalogue(const void *_Nullable scores, int32_t dtype, int64_t users, int64_t catalogue,
+                     mr_item_lists excluded, mr_item_lists relevant, const mr_metric *_Nullable metrics,
+                     int64_t metric_count, int64_t k, double *_Nullable out_numerators,
+                     double *_Nullable out_denominators, int32_t *_Nullable out_lists, mr_error *error);
+
+/* One less the mean similarity of each list's pairs. lists: [count, k], rows of items, -1: none; out: [count], NaN where
+ * no pair has a field in common. */
+int32_t mr_list_diversity(const int32_t *_Nullable lists, int64_t count, int64_t k, mr_features *items,
+                          double *_Nullable out, mr_error *error);
+
+/* ---- Implicit feedback ---- */
+
+/* Items by weight that a task does not have, with replacement. weights: [catalogue]; own: of each task, -1: none;
+ * counts: [task_count], how many; drawn by (seed, epoch, task); out: [sum of counts] = [out_count], -1 where a task has
+ * every item of positive weight. */
+int32_t mr_negatives(const double *weights, int64_t catalogue, mr_item_lists own, const int64_t *counts,
+                     int64_t task_count, uint64_t seed, uint64_t epoch, int32_t *_Nullable out, int64_t out_count,
+                     mr_error *error);
+
 #pragma clang assume_nonnull end
 #endif

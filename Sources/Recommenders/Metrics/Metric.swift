@@ -69,8 +69,9 @@ public struct Metric: Hashable, Sendable {
         self.relevant = relevant
     }
 
-    /// The metric's statistic for one task. A task without rows is left out.
-    func statistic(of task: borrowing ScoredTask) -> Statistic {
+    /// The metric's statistic for one task, of which `ranking` is that of the rows relevant to this metric. A task
+    /// without rows is left out.
+    func statistic(of task: borrowing ScoredTask, ranking: RelevantRanking) -> Statistic {
         guard task.count > 0 else { return Statistic(0, over: 0) }
         return switch kind {
         case .absoluteError: task.absoluteError
@@ -78,15 +79,34 @@ public struct Metric: Hashable, Sendable {
         case .rmsePerTask: Statistic(task: task.rootMeanSquareError)
         case .ndcg: Statistic(task: task.ndcg(k) { Gain.exponential($0) })
         case .ndcgLinear: Statistic(task: task.ndcg(k) { $0 })
-        case .precision: Statistic(task: task.precision(k, relevant))
-        case .recall: Statistic(task: task.recall(k, relevant))
-        case .f1: Statistic(task: task.f1(k, relevant))
-        case .averagePrecision: Statistic(task: task.averagePrecision(k, relevant))
-        case .reciprocalRank: Statistic(task: task.reciprocalRank(k, relevant))
-        case .hitRate: Statistic(task: task.hitRate(k, relevant))
-        case .auc: Statistic(task: task.areaUnderCurve(relevant))
         case .accuracy: task.accuracy
         case .logLoss: task.logLoss
+        case .precision, .recall, .f1, .averagePrecision, .reciprocalRank, .hitRate, .auc:
+            Statistic(task: value(of: ranking))
+        }
+    }
+
+    /// The metric of a ranking of relevant and other rows, of which relevant ones have gain 1; nil leaves the task out,
+    /// and is what metrics that need more than such a ranking have.
+    func value(of ranking: RelevantRanking) -> Double? {
+        switch kind {
+        case .ndcg, .ndcgLinear: ranking.ndcg(k)
+        case .precision: ranking.precision(k)
+        case .recall: ranking.recall(k)
+        case .f1: ranking.f1(k)
+        case .averagePrecision: ranking.averagePrecision(k)
+        case .reciprocalRank: ranking.reciprocalRank(k)
+        case .hitRate: ranking.hitRate(k)
+        case .auc: ranking.areaUnderCurve
+        default: nil
+        }
+    }
+
+    /// Whether a ranking of relevant and other rows is all that the metric needs.
+    var ranksRelevance: Bool {
+        switch kind {
+        case .absoluteError, .squaredError, .rmsePerTask, .accuracy, .logLoss: false
+        default: true
         }
     }
 
@@ -148,8 +168,11 @@ public struct Metric: Hashable, Sendable {
             let scored = ScoredTask(
                 predictions: UnsafeBufferPointer(rebasing: predictions[rows]),
                 targets: UnsafeBufferPointer(rebasing: targets[rows]))
+            var rankings: [Double: RelevantRanking] = [:]
             for (index, metric) in metrics.enumerated() {
-                let statistic = metric.statistic(of: scored)
+                let ranking = rankings[metric.relevant] ?? scored.ranking(metric.relevant)
+                rankings[metric.relevant] = ranking
+                let statistic = metric.statistic(of: scored, ranking: ranking)
                 guard statistic.numerator.isFinite, statistic.denominator.isFinite else {
                     throw MetarecError(.arithmetic, "metrics: \(metric.kind) of task \(task) is too large to represent")
                 }

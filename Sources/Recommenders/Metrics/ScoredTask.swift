@@ -30,14 +30,4 @@ struct ScoredTask: ~Copyable {
 
     /// How many of the first `k` places (0: all) exist for the ranking to fill.
     func places(_ k: Int) -> Int { k == 0 ? count : k }
-
-    /// The rows whose target is at least `relevant`.
-    func relevantCount(_ relevant: Double) -> Int {
-        targets.count { $0 >= relevant }
-    }
-
-    /// The relevant rows in a block of places.
-    func relevantCount(_ relevant: Double, in block: Range<Int>) -> Int {
-        order[block].count { targets[$0] >= relevant }
-    }
 }

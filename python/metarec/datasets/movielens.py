@@ -6,7 +6,6 @@ that its conditions of use, in each archive's README, be read; the data may not 
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.dataset import Dataset
+from metarec.datasets.files import lines, read, shared_folder
 from metarec.errors import InvalidValueError
 
 URL = "https://files.grouplens.org/datasets/movielens"
@@ -45,13 +45,13 @@ def movielens_1m(folder: str | Path | None = None) -> Dataset:
     >>> data = movielens_1m("ml-1m")                                # doctest: +SKIP
     """
     place = _place(folder, "ml-1m")
-    genders = _lines(place / "users.dat", "::", 5)
+    genders = lines(place / "users.dat", "::", 5)
     users = _columns(genders, user=(0, int), gender=(1, str), age=(2, int), occupation=(3, int))
     # The first five characters are the whole code; a few users gave four more.
     users["zipcode"] = [line[4][:5] for line in genders]
     extra = place / "movies_extrainfos.dat"
     items = (
-        _extra_movies(extra) if extra.exists() else _movies(_lines(place / "movies.dat", "::", 3))
+        _extra_movies(extra) if extra.exists() else _movies(lines(place / "movies.dat", "::", 3))
     )
     ratings = _ratings(place / "ratings.dat", "::")
     return _dataset(place, ratings, users, items)
@@ -64,12 +64,12 @@ def movielens_100k(folder: str | Path | None = None) -> Dataset:
     year. `folder` as for `movielens_1m`, of ``u.data`` and ``ml-100k``.
     """
     place = _place(folder, "ml-100k")
-    people = _lines(place / "u.user", "|", 5)
+    people = lines(place / "u.user", "|", 5)
     users = _columns(
         people, user=(0, int), age=(1, int), gender=(2, str), occupation=(3, str), zipcode=(4, str)
     )
-    genres = np.array([line[0] for line in _lines(place / "u.genre", "|", 2)], object)
-    movies = _lines(place / "u.item", "|", 5 + len(genres))
+    genres = np.array([line[0] for line in lines(place / "u.genre", "|", 2)], object)
+    movies = lines(place / "u.item", "|", 5 + len(genres))
     flags = [np.array(line[5:]) == "1" for line in movies]
     items: dict[str, Any] = {
         "item": [int(line[0]) for line in movies],
@@ -87,7 +87,7 @@ def movielens_latest_small(folder: str | Path | None = None) -> Dataset:
     `movielens_1m`, of ``ratings.csv`` and ``ml-latest-small``.
     """
     place = _place(folder, "ml-latest-small")
-    rows = _read(place / "movies.csv", "utf-8", lambda file: list(csv.reader(file)))
+    rows = read(place / "movies.csv", "utf-8", lambda file: list(csv.reader(file)))
     items = _movies(rows[1:])
     return _dataset(place, _ratings(place / "ratings.csv", ",", header=1), None, items)
 
@@ -95,9 +95,9 @@ def movielens_latest_small(folder: str | Path | None = None) -> Dataset:
 def _place(folder: str | Path | None, name: str) -> Path:
     if folder is not None:
         return Path(folder)
-    shared = os.environ.get("METAREC_DATA")
-    if shared and (Path(shared) / name).is_dir():
-        return Path(shared) / name
+    shared = shared_folder(name)
+    if shared is not None:
+        return shared
     from metarec.datasets.download import fetch_archive  # Imports the network only when needed.
 
     return fetch_archive(f"{URL}/{name}.zip", name)
@@ -119,7 +119,7 @@ def _ratings(path: Path, separator: str, header: int = 0) -> dict[str, NDArray[A
             io.StringIO(text), delimiter=single, skiprows=header, ndmin=2, comments=None
         )
 
-    table = _read(path, "latin-1", parse)
+    table = read(path, "latin-1", parse)
     if table.shape[1] != 4:
         raise InvalidValueError(f"{path}: expected 4 columns, got {table.shape[1]}")
     ratings: dict[str, NDArray[Any]] = {
@@ -144,7 +144,7 @@ def _movies(rows: list[list[str]]) -> dict[str, Any]:
 
 def _extra_movies(path: Path) -> dict[str, Any]:
     """Read MeLU's id, title, year, rate, date, genres, directors, writers, actors, plot, poster."""
-    rows = _lines(path, "::", 11, "utf-8")
+    rows = lines(path, "::", 11, "utf-8")
 
     def names(text: str) -> list[str]:
         # A role, as in "Jane Doe (co-director)", is not part of the name.
@@ -175,24 +175,3 @@ def _years(texts: Iterable[str]) -> NDArray[Any]:
 
 def _columns(rows: list[list[str]], **places: tuple[int, type]) -> dict[str, Any]:
     return {name: [kind(row[at]) for row in rows] for name, (at, kind) in places.items()}
-
-
-def _lines(path: Path, separator: str, fields: int, encoding: str = "latin-1") -> list[list[str]]:
-    text = _read(path, encoding, lambda file: file.read())
-    rows = [line.split(separator) for line in text.splitlines() if line]
-    for number, row in enumerate(rows, 1):
-        if len(row) != fields:
-            raise InvalidValueError(
-                f"{path}: line {number}: expected {fields} fields, got {len(row)}"
-            )
-    return rows
-
-
-def _read(path: Path, encoding: str, parse: Any) -> Any:
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            return parse(file)
-    except OSError as error:
-        raise InvalidValueError(f"folder: {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidValueError(f"{path}: not in the official format; {error}") from None

@@ -1,14 +1,16 @@
-"""Rows of results as a data frame of the caller's choice."""
+"""Rows of results: as a data frame of the caller's choice, and as a table when shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import narwhals as nw
 
 from metarec.errors import InvalidValueError, MissingDependencyError
+from metarec.evaluation.table import Table
 
 TEXT, WHOLE, REAL = nw.String(), nw.Int64(), nw.Float64()
 
@@ -34,5 +36,29 @@ def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backe
 
         # Nullable integers: a null support size is not a NaN.
         types = {TEXT: "str", WHOLE: "Int64", REAL: "float64"}
-        return pd.DataFrame(columns).astype({name: types[kind] for name, kind in schema.items()})
+        frame = pd.DataFrame(
+            {name: pd.Series(column, dtype=object) for name, column in columns.items()}
+        )
+        return frame.astype({name: types[kind] for name, kind in schema.items()})
     return nw.from_dict(columns, schema=schema, backend=backend).to_native()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Results as rows: a table when shown, `to_frame` to compute with."""
+
+    rows: list[dict[str, Any]]
+    _schema: ClassVar[Mapping[str, Any]]
+
+    def to_frame(self, backend: str | None = None) -> Any:
+        """Return the rows as a frame, of a kind chosen as in `Report.to_frame`."""
+        return to_frame(self.rows, self._schema, backend)
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()

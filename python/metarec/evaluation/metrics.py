@@ -1,29 +1,38 @@
-"""The metrics by name, and the scores of predictions by task. The native module computes them."""
+"""The metrics by name, and the scores of answers by task. The native module computes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metarec import _metarec
-from metarec.errors import InvalidTypeError, InvalidValueError, NumericalError
+from metarec.errors import InvalidTypeError, InvalidValueError
+
+if TYPE_CHECKING:
+    from metarec.evaluation.answer import Answer
 
 Floats = NDArray[np.float64]
 
-#: What `evaluate` measures where `metrics` is not given; with ratings 0 and 1 also `logloss`.
+#: What `evaluate` measures where `metrics` is not given; with ratings 0 and 1 also `logloss`, of
+#: distributions also `nll` and `coverage90`.
 DEFAULT_METRICS = (
     *("mae", "rmse", "rmse_user", "accuracy", "auc", "mrr"),
     *(f"{name}@{k}" for name in ("ndcg", "ndcg_linear") for k in (1, 3, 5, 10)),
     *(f"{name}@{k}" for name in ("precision", "recall", "f1", "map", "hr") for k in (1, 3, 5)),
 )
 
-_LOSSES = ("mae", "rmse", "rmse_user", "logloss")
-_PLAIN = (*_LOSSES, "accuracy", "auc")
+_LOSSES = ("mae", "rmse", "rmse_user", "logloss", "nll")
+#: Of predictive distributions alone.
+DISTRIBUTIONAL = ("nll", "coverage90")
+_PLAIN = (*_LOSSES, "accuracy", "auc", "coverage90")
 #: Metrics that may look at the first k places only, written "@k".
 _RANKED = ("ndcg", "ndcg_linear", "precision", "recall", "f1", "map", "mrr", "hr")
+#: Metrics whose value pools the rows of all tasks.
+POOLED = ("mae", "rmse", "accuracy", "logloss", *DISTRIBUTIONAL)
 
 
 @dataclass(frozen=True)
@@ -69,16 +78,22 @@ class Scale:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric by its name in the report, with the decision whose predictions it scores."""
+    """A metric by its name in the report, with the decision that it scores."""
 
     name: str
     decision: str = "mean"
 
     @property
+    def base(self) -> str:
+        """The name without "@k"."""
+        return self.name.partition("@")[0]
+
+    @property
     def native(self) -> tuple[str, int]:
         """The native module's name for it, and k (0: all places)."""
-        base, _, places = self.name.partition("@")
-        return ("mse" if base == "rmse" else base), int(places or 0)
+        # The sum of absolute differences from 0 is that of what is not negative.
+        names = {"rmse": "mse", **dict.fromkeys(DISTRIBUTIONAL, "mae")}
+        return names.get(self.base, self.base), int(self.name.partition("@")[2] or 0)
 
     @property
     def square_root(self) -> bool:
@@ -89,6 +104,11 @@ class Metric:
     def loss(self) -> bool:
         """Whether less is better."""
         return self.name in _LOSSES
+
+    @property
+    def ordered(self) -> bool:
+        """Whether less or more is better at all: a coverage should be what it says."""
+        return self.base not in ("coverage90", "popularity_bias")
 
     @staticmethod
     def named(name: str) -> Metric:
@@ -112,46 +132,72 @@ class Metric:
         return Metric(name)
 
 
-def resolve(names: Iterable[str] | None, scale: Scale) -> list[Metric]:
-    """Return the metrics to score, `mae` and `rmse` for the prediction and for its nearest star.
+def resolve(
+    names: Iterable[str] | None, scale: Scale, *, distribution: bool = False
+) -> list[Metric]:
+    """Return the metrics to score, each with the decisions that are scored by it, the best first.
 
-    `accuracy` is that of the nearest star. Ratings without stars have neither.
+    Of a prediction, `mae` and `rmse` score the number and its nearest star, `accuracy` the nearest
+    star; ratings without stars have none. Of a distribution every metric scores what is best for
+    it: the median, the mean, the expected gain, the mode.
     """
     if isinstance(names, str):
         names = [names]
     if names is None:
         names = (*DEFAULT_METRICS, "logloss") if scale.binary else DEFAULT_METRICS
+        names = (*names, *DISTRIBUTIONAL)
     metrics = []
     for metric in map(Metric.named, dict.fromkeys(names)):
         if metric.name == "logloss" and not scale.binary:
             raise InvalidValueError("metrics: 'logloss' needs ratings that are 0 or 1")
-        if metric.name != "accuracy":
-            metrics.append(metric)
-        if metric.name in ("mae", "rmse", "accuracy") and scale.step is not None:
-            metrics.append(replace(metric, decision="rounded"))
+        decisions = (_of_distributions if distribution else _of_predictions)(metric, scale)
+        metrics += [replace(metric, decision=decision) for decision in decisions]
     return metrics
 
 
+def _of_predictions(metric: Metric, scale: Scale) -> Sequence[str]:
+    if metric.name in DISTRIBUTIONAL:
+        return ()
+    if metric.name == "accuracy":
+        return ("rounded",) if scale.step is not None else ()
+    if metric.name in ("mae", "rmse") and scale.step is not None:
+        return ("mean", "rounded")
+    return ("mean",)
+
+
+def _of_distributions(metric: Metric, scale: Scale) -> Sequence[str]:
+    best = {"mae": ("median", "mean"), "ndcg": ("gain",), "accuracy": ("mode",)}
+    return ("distribution",) if metric.name in DISTRIBUTIONAL else best.get(metric.base, ("mean",))
+
+
+def best_first(decisions: Iterable[str]) -> list[str]:
+    """Return decisions in the order in which a report prefers them."""
+    order = ("median", "gain", "mode", "distribution", "mean", "rounded")
+    return sorted(decisions, key=order.index)
+
+
 def score(
-    predictions: Floats,
+    answer: Answer,
     targets: Floats,
     offsets: NDArray[np.int64],
     metrics: Sequence[Metric],
     scale: Scale,
     relevant: float,
 ) -> tuple[Floats, Floats]:
-    """Score predictions of ragged query rows, task by task.
+    """Score what a model answered for ragged query rows, task by task.
 
     Parameters
     ----------
-    predictions, targets
+    answer
+        Of every query row.
+    targets
         One number a query row.
     offsets
         ``[tasks + 1]``; rows ``offsets[t]:offsets[t + 1]`` belong to task t.
     metrics
         From `resolve`.
     scale
-        Predictions are clipped to it.
+        Of the ratings.
     relevant
         A target of at least this much is relevant.
 
@@ -160,39 +206,25 @@ def score(
     numerators, denominators
         ``[metrics, tasks]``; 0 / 0 where a task is left out (no relevant row, one class).
     """
-    mean = scale.clip(predictions)
     shape = (len(metrics), len(offsets) - 1)
     numerators, denominators = np.empty(shape), np.empty(shape)
-    versions = {
-        "mean": (mean, targets),
-        "rounded": (scale.rounded(mean), targets),
-        # Counted in stars, the nearest star is the nearest integer.
-        "star": (scale.stars(mean), scale.stars(targets)),
-    }
-    wanted = ["star" if metric.name == "accuracy" else metric.decision for metric in metrics]
-    for version, (p, y) in versions.items():
-        chosen = [index for index, name in enumerate(wanted) if name == version]
-        if chosen:
-            numerators[chosen], denominators[chosen] = _metarec.metrics(
-                np.ascontiguousarray(p, np.float64),
-                np.ascontiguousarray(y, np.float64),
-                np.ascontiguousarray(offsets, np.int64),
-                [(*metrics[index].native, relevant) for index in chosen],
-            )
-    return numerators, denominators
-
-
-def checked_predictions(predictions: object, rows: int, source: str) -> Floats:
-    """Return what a model's `predict` gave as ``[rows]`` float64, or raise naming the model."""
-    try:
-        array = np.asarray(predictions, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidTypeError(f"{source}: predict must return numbers: {error}") from error
-    if array.shape != (rows,):
-        raise InvalidValueError(
-            f"{source}: predict returned shape {array.shape}, wanted ({rows},), one per query row"
+    chosen: dict[str, list[int]] = {}
+    for index, metric in enumerate(metrics):
+        of = metric.base if metric.base in ("accuracy", *DISTRIBUTIONAL) else metric.decision
+        chosen.setdefault(of, []).append(index)
+    for of, indices in chosen.items():
+        if of == "accuracy":
+            # Counted in stars, the nearest star is the nearest integer.
+            star = answer.decisions["mode" if "mode" in answer.decisions else "rounded"]
+            p, y = scale.stars(star), scale.stars(targets)
+        elif of in DISTRIBUTIONAL:
+            p, y = answer.decisions[of], np.zeros_like(targets)
+        else:
+            p, y = answer.decisions[of], targets
+        numerators[indices], denominators[indices] = _metarec.metrics(
+            np.ascontiguousarray(p, np.float64),
+            np.ascontiguousarray(y, np.float64),
+            np.ascontiguousarray(offsets, np.int64),
+            [(*metrics[index].native, relevant) for index in indices],
         )
-    bad = np.flatnonzero(~np.isfinite(array))
-    if bad.size:
-        raise NumericalError(f"{source}: prediction {bad[0]} is {array[bad[0]]}, wanted finite")
-    return array
+    return numerators, denominators

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from metarec.errors import InvalidValueError
-from metarec.evaluation.comparison import Comparison, better, label
+from metarec.evaluation import tables
+from metarec.evaluation.breakdown import Breakdown
+from metarec.evaluation.calibration import Calibration
+from metarec.evaluation.comparison import Comparison, difference, turned, with_holm
 from metarec.evaluation.frame import REAL, TEXT, WHOLE, to_frame
-from metarec.evaluation.scores import Cell, Interval, Scores, central, intervals, resample
-from metarec.evaluation.table import Table
+from metarec.evaluation.metrics import Floats, Metric, best_first
+from metarec.evaluation.scores import Cell, Interval, Measured
+from metarec.evaluation.stability import Stability
 
-#: The columns of the table, where they were measured; the rest is in the frame.
-_HEADLINE = (
-    ("mae", "mean"),
-    ("mae", "rounded"),
-    ("rmse", "mean"),
-    ("accuracy", "rounded"),
-    ("ndcg@3", "mean"),
-    ("auc", "mean"),
-    ("logloss", "mean"),
-)
-_SCHEMA = {
+SCHEMA = {
     **dict.fromkeys(("model", "scenario", "metric", "decision"), TEXT),
-    **dict.fromkeys(("support_size", "draw"), WHOLE),
+    "support_size": WHOLE,
+    **dict.fromkeys(("by", "group"), TEXT),
+    **dict.fromkeys(("seed", "draw"), WHOLE),
     **dict.fromkeys(("value", "low", "high"), REAL),
     "tasks": WHOLE,
 }
+#: Floors that models are compared with in the tables, the first that is there.
+REFERENCES = ("bias", "popularity")
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,16 @@ class Report:
     """Scenarios by metrics, models beside floors, with 95 % bootstrap intervals over users.
 
     Shown, it is a table for each scenario: the headline metrics after adaptation to the whole
-    support, each model's paired difference from the `bias` floor, and the metric by support size,
+    support, each model's paired difference from the floor `bias`, and the metric by support size,
     where 0 is before adaptation. Everything that was measured is in `to_frame`.
+
+    Attributes
+    ----------
+    models, floors
+        Names, in order.
+    info
+        What the numbers depend on: data and its hash, split, seeds, versions, options, and what
+        each model is and was trained on.
     """
 
     models: list[str]
@@ -46,22 +53,27 @@ class Report:
     resamples: int
     seed: int
     curve_support: int | None
-    _scores: dict[Cell, Scores] = field(repr=False)
-    _intervals: dict[Cell, list[Interval]] = field(init=False, repr=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        groups: dict[tuple[str, int | None], list[Cell]] = {}
-        for cell in self._scores:
-            groups.setdefault((cell.scenario, cell.support_size), []).append(cell)
-        for cells in groups.values():
-            scores = [self._scores[cell] for cell in cells]
-            measured = intervals(scores, self.resamples, self.seed)
-            self._intervals.update(zip(cells, measured, strict=True))
+    info: dict[str, Any] = field(repr=False)
+    _calibrations: dict[tuple[str, str], Calibration] = field(repr=False)
+    _measured: dict[Cell, Measured] = field(repr=False)
+    #: The same of every bootstrap resample, which is what models are compared by.
+    _resampled: dict[Cell, Floats] = field(repr=False, default_factory=dict)
+    #: Of a report from a file: the comparisons of all pairs.
+    _compared: list[dict[str, Any]] = field(repr=False, default_factory=list)
 
     @property
     def scenarios(self) -> list[str]:
         """Scenarios with tasks, in the order of the splits."""
-        return list(dict.fromkeys(cell.scenario for cell in self._scores))
+        return list(dict.fromkeys(cell.scenario for cell in self._measured))
+
+    @property
+    def unchecked(self) -> list[str]:
+        """Models of which it is not known what they were trained on."""
+        return [
+            name
+            for name, copies in self.info.get("models", {}).items()
+            if not all(copy["checked_for_leaks"] for copy in copies)
+        ]
 
     def interval(
         self,
@@ -71,17 +83,20 @@ class Report:
         *,
         decision: str | None = None,
         support_size: int | None = None,
+        group: str | None = None,
     ) -> Interval:
-        """Return one value with its interval, the mean over the draws.
+        """Return one value with its interval, the mean over training seeds and draws.
 
         Parameters
         ----------
         model, scenario, metric
             As in the report.
         decision
-            Where None: `"mean"` if it was measured, else `"rounded"`.
+            Where None: the best for the metric that was measured.
         support_size
             Where None: the whole support.
+        group
+            Of users or items, as in the frame; where None: all.
 
         Raises
         ------
@@ -93,33 +108,52 @@ class Report:
         >>> report.interval("MeLU", "new_user", "mae").value  # doctest: +SKIP
         0.743
         """
-        for choice in ("mean", "rounded") if decision is None else (decision,):
-            key = Cell(model, scenario, metric, choice, support_size)
-            if key in self._intervals:
-                return self._intervals[key][-1]
+        decisions = self._decisions(model, scenario, metric, support_size, group)
+        for choice in decisions if decision is None else [decision]:
+            if choice in decisions:
+                return self._measured[decisions[choice]].whole
         raise InvalidValueError(
-            f"interval: got {(model, scenario, metric, decision, support_size)}; measured are the "
-            f"models {[*self.models, *self.floors]}, the scenarios {self.scenarios}, the metrics "
-            f"{list(dict.fromkeys(cell.metric for cell in self._scores))} and the support sizes "
-            f"{list(dict.fromkeys(cell.support_size for cell in self._scores))}"
+            f"interval: got {(model, scenario, metric, decision, support_size, group)}; measured "
+            f"are the models {[*self.models, *self.floors]}, the scenarios {self.scenarios}, the "
+            f"metrics {list(dict.fromkeys(cell.metric for cell in self._measured))} and the "
+            f"support sizes {list(dict.fromkeys(cell.support_size for cell in self._measured))}"
         )
+
+    def _decisions(
+        self, model: str, scenario: str, metric: str, size: int | None, group: str | None = None
+    ) -> dict[str, Cell]:
+        """Return what was measured of a metric by decision, the best first."""
+        key = (model, scenario, metric, size, group)
+        found = self._index().get(key, {})
+        return {decision: found[decision] for decision in best_first(found)}
+
+    def _index(self) -> dict[tuple[Any, ...], dict[str, Cell]]:
+        index: dict[tuple[Any, ...], dict[str, Cell]] | None = self.__dict__.get("_cells")
+        if index is None:
+            index = {}
+            for c in self._measured:
+                key = (c.model, c.scenario, c.metric, c.support_size, c.group)
+                index.setdefault(key, {})[c.decision] = c
+            self.__dict__["_cells"] = index
+        return index
 
     def support_sizes(self, scenario: str, metric: str) -> list[int]:
         """Return the support sizes at which a metric was measured, ascending."""
         sizes = {
             cell.support_size
-            for cell in self._scores
+            for cell in self._measured
             if (cell.scenario, cell.metric) == (scenario, metric)
         }
         return sorted(size for size in sizes if size is not None)
 
-    def _rows(self) -> list[dict[str, Any]]:
-        rows = []
-        for cell, measured in self._intervals.items():
-            for draw, interval in enumerate(measured):
-                last = draw == len(measured) - 1
-                rows.append({**vars(cell), "draw": None if last else draw, **vars(interval)})
-        return rows
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for cell, measured in self._measured.items():
+            about = vars(cell) | {"seed": None, "draw": None}
+            for draw, interval in enumerate(measured.draws):
+                yield {**about, "draw": draw, **vars(interval)}
+            for seed, interval in enumerate(measured.seeds if len(measured.seeds) > 1 else ()):
+                yield {**about, "seed": seed, **vars(interval)}
+            yield {**about, **vars(measured.whole)}
 
     def to_frame(self, backend: str | None = None) -> Any:
         """Return everything as a frame, one row per value.
@@ -133,34 +167,42 @@ class Report:
         Returns
         -------
         frame
-            Columns ``model, scenario, metric, decision, support_size, draw, value, low, high,
-            tasks``. A null `support_size` is the whole support, a null `draw` the mean over the
-            draws; `tasks` counts those not left out.
+            Columns ``model, scenario, metric, decision, support_size, by, group, seed, draw, value,
+            low, high, tasks``. Nulls mean all: the whole support, all groups, the mean over the
+            training seeds and over the draws. `seed` numbers the copies of a model; `tasks` counts
+            those not left out.
         """
-        return to_frame(self._rows(), _SCHEMA, backend)
+        return to_frame(list(self._rows()), SCHEMA, backend)
 
     def compare(
         self,
-        a: str,
-        b: str,
+        a: str | None = None,
+        b: str | None = None,
         *,
         metrics: Sequence[str] | None = None,
         scenarios: Sequence[str] | None = None,
         by_support_size: bool = False,
     ) -> Comparison:
-        """Return the paired differences `a` − `b` with 95 % bootstrap intervals over users.
+        """Return the paired differences `a` − `b`, with 95 % bootstrap intervals and p-values.
 
-        Both models are resampled together, on the same draws, so what makes a user hard for both
-        cancels: the interval is much narrower than those of the two values.
+        Both models are resampled together, over users, on the same draws, so what makes a user hard
+        for both cancels: the interval is much narrower than those of the two values.
 
         Parameters
         ----------
         a, b
-            Names of models or floors of the report.
+            Names of models or floors of the report. Without `b`: `a` and each other one; without
+            both: all pairs.
         metrics, scenarios
             Only these; None: all.
         by_support_size
-            Whether to compare along the curve over support size too.
+            Whether to compare along the curve over support size too; not of a loaded report.
+
+        Returns
+        -------
+        Comparison
+            The best decision of each model for the metric is compared, then equal decisions, and a
+            distribution's with the nearest star of a prediction: what rounding alone may explain.
 
         Examples
         --------
@@ -168,126 +210,200 @@ class Report:
         """
         known = [*self.models, *self.floors]
         for name, value in (("a", a), ("b", b)):
-            if value not in known:
+            if value is not None and value not in known:
                 raise InvalidValueError(f"{name}: got {value!r}, wanted one of {known}")
-        rows = []
-        for cell in self._scores:
-            if (
-                cell.model != a
-                or (cell.support_size is not None and not by_support_size)
-                or (metrics is not None and cell.metric not in metrics)
-                or (scenarios is not None and cell.scenario not in scenarios)
-            ):
-                continue
-            row = {name: value for name, value in vars(cell).items() if name != "model"}
-            rows.append(row | self._difference(cell, b))
-        return Comparison(a, b, rows)
+        if a is None and b is not None:
+            raise InvalidValueError("a: got None, wanted a name beside that of b")
+        if by_support_size and not self._resampled:
+            raise InvalidValueError("by_support_size: a file holds comparisons of whole supports")
+        if a is None:
+            pairs = list(combinations(known, 2))
+        else:
+            pairs = [(a, other) for other in ([b] if b is not None else known) if other != a or b]
+        names = [metrics] if isinstance(metrics, str) else metrics
+        chosen = [scenarios] if isinstance(scenarios, str) else scenarios
+        rows = [
+            row
+            for pair in pairs
+            for row in self._differences(*pair, by_support_size)
+            if (names is None or row["metric"] in names)
+            and (chosen is None or row["scenario"] in chosen)
+        ]
+        return Comparison(with_holm(rows))
 
-    def _difference(self, cell: Cell, other: str) -> dict[str, Any]:
-        """Return the value of `cell` less that of another model, with its interval."""
-        mine, theirs = self._scores[cell], self._scores[replace(cell, model=other)]
-        x, y = resample([mine, theirs], self.resamples, self.seed)
-        low, high = central((x - y).mean(axis=0)).tolist()
-        return {
-            "difference": mine.value - theirs.value,
-            "low": low,
-            "high": high,
-            "tasks": self._intervals[cell][-1].tasks,
-            "better": better(cell.model, other, low, high, mine.metric),
-        }
+    def _differences(self, a: str, b: str, by_support_size: bool) -> Iterator[dict[str, Any]]:
+        if not self._resampled:
+            for row in self._compared:
+                if (row["a"], row["b"]) == (a, b):
+                    yield row
+                elif (row["b"], row["a"]) == (a, b):
+                    yield turned(row)
+            return
+        done = set()
+        for cell in self._resampled:
+            key = (cell.scenario, cell.metric, cell.support_size)
+            wanted = cell.model == a and (cell.support_size is None or by_support_size)
+            if wanted and key not in done:
+                done.add(key)
+                mine, theirs = self._decisions(a, *key), self._decisions(b, *key)
+                for x, y in _paired(list(mine), list(theirs)):
+                    yield self._difference(mine[x], theirs[y])
 
-    def _tables(self) -> list[Table]:
-        tables = []
-        for scenario in self.scenarios:
-            tables.append(self._whole(scenario))
-            tables += self._paired(scenario)
-            tables += self._curve(scenario)
-        return tables
-
-    def _columns(self, scenario: str) -> list[tuple[str, str]]:
-        measured = {
-            (cell.metric, cell.decision): None
-            for cell in self._scores
-            if cell.scenario == scenario and cell.support_size is None
-        }
-        chosen = [column for column in _HEADLINE if column in measured]
-        return chosen or list(measured)[:7]
-
-    def _whole(self, scenario: str) -> Table:
-        columns = self._columns(scenario)
-        rows = []
-        for model in (*self.models, *self.floors):
-            cells = [self.interval(model, scenario, m, decision=d) for m, d in columns]
-            rows.append([model, *(f"{c.value:.3f} [{c.low:.3f}, {c.high:.3f}]" for c in cells)])
-        scores = next(score for cell, score in self._scores.items() if cell.scenario == scenario)
-        number, tasks = scores.numerators.shape
-        draws = "1 draw" if number == 1 else f"mean of {number} draws"
-        title = f"{scenario}: {tasks} tasks, whole support, {draws}, 95 % intervals over users"
-        return Table(title, ["", *(label(*column) for column in columns)], rows)
-
-    def _paired(self, scenario: str) -> list[Table]:
-        if "bias" not in self.floors or not self.models:
-            return []
-        columns = self._columns(scenario)
-        rows = []
-        for model in self.models:
-            found = [self._difference(Cell(model, scenario, *c, None), "bias") for c in columns]
-            shown = (
-                f"{d['difference']:+z.3f} [{d['low']:+z.3f}, {d['high']:+z.3f}]" for d in found
-            )
-            rows.append([model, *shown])
-        title = f"{scenario}: paired difference from bias"
-        return [Table(title, ["", *(label(*column) for column in columns)], rows)]
-
-    def _curve(self, scenario: str) -> list[Table]:
-        cells = [c for c in self._scores if c.scenario == scenario and c.support_size is not None]
-        if not cells:
-            return []
-        metric, decision = next(
-            (column for column in _HEADLINE if column in {(c.metric, c.decision) for c in cells}),
-            (cells[0].metric, cells[0].decision),
+    def _difference(self, a: Cell, b: Cell) -> dict[str, Any]:
+        about = {name: value for name, value in vars(a).items() if name not in ("by", "group")}
+        found = difference(
+            (a.model, b.model),
+            Metric(a.metric, a.decision),
+            self._measured[a].whole,
+            self._measured[b].whole,
+            self._resampled[a] - self._resampled[b],
         )
-        sizes = self.support_sizes(scenario, metric)
-        rows = []
-        for model in (*self.models, *self.floors):
-            values = (
-                self.interval(model, scenario, metric, decision=decision, support_size=size).value
-                for size in sizes
-            )
-            rows.append([model, *(f"{value:.3f}" for value in values)])
-        tasks = self._scores[cells[0]].numerators.shape[1]
-        title = (
-            f"{scenario}: {label(metric, decision)} by support size, 0 = before adaptation "
-            f"({tasks} tasks with at least {self.curve_support} support ratings)"
-        )
-        return [Table(title, ["", *(str(size) for size in sizes)], rows)]
+        del about["model"]
+        return {"a": a.model, "b": b.model} | about | {"decision_b": b.decision} | found
 
-    def __repr__(self) -> str:
-        return "\n\n".join(table.text() for table in self._tables())
+    def stability(
+        self, *, metrics: Sequence[str] | None = None, scenarios: Sequence[str] | None = None
+    ) -> Stability:
+        """Return how much values move with the draw, and with the training seed.
 
-    def _repr_html_(self) -> str:
-        return "".join(table.html() for table in self._tables())
+        The second needs several trained copies of a model, as `evaluate` takes them.
 
-    def to_markdown(self) -> str:
-        """Return the tables of `repr` as Markdown."""
-        return "\n\n".join(table.markdown() for table in self._tables()) + "\n"
+        Examples
+        --------
+        >>> report.stability(metrics=["mae"])  # doctest: +SKIP
+        """
+        return tables.stability(self, metrics, scenarios)
 
-    def save(self, path: str | Path) -> None:
-        """Write the report to a file: the tables to `.md`, every row to `.json` (NaN as null).
+    def breakdown(
+        self,
+        by: str,
+        metric: str = "mae",
+        scenario: str = "new_user",
+        *,
+        decision: str | None = None,
+    ) -> Breakdown:
+        """Return a metric by groups of users, `"activity"`, or of items, `"popularity"`.
+
+        Parameters
+        ----------
+        by
+            `"activity"`: the number of ratings known of a user, in training and support, in four
+            groups of like size. `"popularity"`: the number of training ratings of the query's item:
+            none (`new`), then a third of the training ratings each.
+        metric, scenario
+            As in the report; by popularity those that pool rows, such as `mae`.
+        decision
+            None: the best of each model.
 
         Raises
         ------
         InvalidValueError
-            Another suffix.
+            It was not measured.
         """
-        path = Path(path)
-        if path.suffix == ".md":
-            text = self.to_markdown()
-        elif path.suffix == ".json":
-            rows = [{k: None if v != v else v for k, v in row.items()} for row in self._rows()]
-            text = json.dumps(rows, indent=1) + "\n"
-        else:
+        return tables.breakdown(self, by, metric, scenario, decision)
+
+    def calibration(self, model: str | None = None, scenario: str = "new_user") -> Calibration:
+        """Return the reliability of a model's distributions.
+
+        Parameters
+        ----------
+        model
+            Its name; None: the only one that gives distributions.
+        scenario
+            As in the report.
+
+        Raises
+        ------
+        InvalidValueError
+            There is no such model.
+        """
+        names = list(dict.fromkeys(name for name, _ in self._calibrations))
+        if model is None and len(names) == 1:
+            model = names[0]
+        if model is None or (model, scenario) not in self._calibrations:
             raise InvalidValueError(
-                f"path: got {str(path)!r}, wanted a name ending in .md or .json"
+                f"calibration: got {(model, scenario)}; distributions give {names}, "
+                f"the scenarios {self.scenarios}"
             )
-        path.write_text(text, encoding="utf-8")
+        return self._calibrations[model, scenario]
+
+    def __repr__(self) -> str:
+        text = "\n\n".join(table.text() for table in tables.of(self))
+        note = tables.note(self)
+        return f"{text}\n\n{note}" if note else text
+
+    def _repr_html_(self) -> str:
+        note = tables.note(self)
+        shown = "".join(table.html() for table in tables.of(self))
+        return shown + (f"<p>{escape(note)}</p>" if note else "")
+
+    def to_markdown(self) -> str:
+        """Return the tables of `repr` as Markdown, and what they depend on."""
+        shown = [table.markdown() for table in (*tables.of(self), tables.about(self))]
+        return "\n\n".join(shown) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the report to a file.
+
+        Parameters
+        ----------
+        path
+            Its ending says how: `.md` and `.html` the tables and what they depend on, `.json` all
+            values, the paired differences of all pairs, and what they depend on, for `load`.
+
+        Raises
+        ------
+        InvalidValueError
+            Another ending.
+        """
+        from metarec.evaluation.files import save
+
+        save(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Report:
+        """Return the report that `save` wrote to a `.json` file.
+
+        Its comparisons are those of whole supports.
+
+        Raises
+        ------
+        InvalidValueError
+            Not a report of metarec, or damaged.
+        """
+        from metarec.evaluation.files import load
+
+        return load(Path(path))
+
+
+def _paired(mine: Sequence[str], theirs: Sequence[str]) -> list[tuple[str, str]]:
+    """Return which decisions of two models to compare: the best, equal ones, and rounding."""
+    if not mine or not theirs:
+        return []
+    pairs = {(mine[0], theirs[0]): None}
+    pairs |= {(each, each): None for each in mine if each in theirs}
+    for rounds, other in ((mine, theirs), (theirs, mine)):
+        if "rounded" in rounds and "rounded" not in other:
+            pair = ("rounded", other[0])
+            pairs[pair if rounds is mine else pair[::-1]] = None
+    return list(pairs)
+
+
+def from_rows(
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[Cell, Measured]:
+    """Return what the rows of `Report.to_frame` say, by cell."""
+    found: dict[Cell, Measured] = {}
+    parts: dict[Cell, tuple[list[Interval], list[Interval]]] = {}
+    names = tuple(Cell.__dataclass_fields__)
+    for row in rows:
+        cell = Cell(**{name: row[name] for name in names})
+        interval = Interval(row["value"], row["low"], row["high"], row["tasks"])
+        draws, seeds = parts.setdefault(cell, ([], []))
+        if row["draw"] is not None:
+            draws.append(interval)
+        elif row["seed"] is not None:
+            seeds.append(interval)
+        else:
+            found[cell] = Measured(interval, draws, seeds or [interval])
+    return found

@@ -1,9 +1,9 @@
-"""Scores by user and draw, and their bootstrap intervals."""
+"""Scores by training seed, draw and user, and their bootstrap intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ class Cell:
     metric: str
     decision: str
     support_size: int | None
+    by: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,52 +38,91 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """A metric's statistics of one model, ``[draws, users]`` each.
+class Measured:
+    """The mean over seeds and draws, and the values of each draw and of each seed."""
 
-    The value of a draw is (the root of) Σ numerators / Σ denominators over its users; the value of
-    all draws is the mean of those.
+    whole: Interval
+    draws: list[Interval]
+    seeds: list[Interval]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A metric's statistics of one model, ``[seeds, draws, users]`` over ``[draws, users]``.
+
+    The value of a seed and draw is (the root of) Σ numerators / Σ denominators over the users; all
+    other values are means of those. What is no such ratio, as the coverage of a catalogue, has one
+    "user", and no interval.
     """
 
     metric: Metric
     numerators: Floats
     denominators: Floats
+    resampled: bool = True
+
+    def of(self, users: NDArray[np.bool_]) -> Scores:
+        """Return the scores of some of the users."""
+        return replace(
+            self,
+            numerators=np.ascontiguousarray(self.numerators[..., users]),
+            denominators=np.ascontiguousarray(self.denominators[..., users]),
+        )
 
     @property
     def tasks(self) -> NDArray[np.int64]:
         """How many tasks each draw did not leave out."""
-        counts: NDArray[np.int64] = np.count_nonzero(self.denominators, axis=1)
+        counts: NDArray[np.int64] = np.count_nonzero(self.denominators, axis=-1)
         return counts
 
     @property
-    def by_draw(self) -> Floats:
-        """The metric's value in each draw; NaN where all tasks are left out."""
+    def values(self) -> Floats:
+        """The metric's value for each seed and draw; NaN where all tasks are left out."""
         with np.errstate(invalid="ignore"):
-            ratio: Floats = self.numerators.sum(1) / self.denominators.sum(1)
+            ratio: Floats = self.numerators.sum(-1) / self.denominators.sum(-1)
         if self.metric.square_root:
             np.sqrt(ratio, out=ratio)
         return ratio
 
     @property
+    def by_draw(self) -> Floats:
+        """The mean over the seeds, of each draw."""
+        return np.asarray(self.values.mean(axis=0), np.float64)
+
+    @property
+    def by_seed(self) -> Floats:
+        """The mean over the draws, of each seed."""
+        return np.asarray(self.values.mean(axis=1), np.float64)
+
+    @property
     def value(self) -> float:
-        """The mean over the draws."""
-        return float(self.by_draw.mean())
+        """The mean over seeds and draws."""
+        return float(self.values.mean())
 
 
-def resample(scores: Sequence[Scores], resamples: int, seed: int) -> Floats:
-    """Return ``[scores, draws, resamples]`` of scores that are of the same draws and users.
+def resample(scores: Sequence[Scores], resamples: int, seed: int) -> list[Floats]:
+    """Return ``[seeds, draws, resamples]`` for each score; all are of the same draws and users.
 
-    A user's draws stay together, and every score sees the same resamples of the users.
+    A user's seeds and draws stay together, and every score sees the same resamples of the users.
     """
-    draws = len(scores[0].numerators)
+    shapes = [score.numerators.shape for score in scores]
+    users = shapes[0][-1]
     values = _metarec.bootstrap(
-        np.concatenate([score.numerators for score in scores]),
-        np.concatenate([score.denominators for score in scores]),
-        np.repeat([score.metric.square_root for score in scores], draws),
+        np.concatenate([score.numerators.reshape(-1, users) for score in scores]),
+        np.concatenate(
+            [
+                np.tile(score.denominators, (s[0], 1))
+                for score, s in zip(scores, shapes, strict=True)
+            ]
+        ),
+        np.repeat([score.metric.square_root for score in scores], [s[0] * s[1] for s in shapes]),
         resamples,
         seed,
     )
-    return values.reshape(len(scores), draws, resamples)
+    ends = np.cumsum([s[0] * s[1] for s in shapes])[:-1]
+    return [
+        part.reshape(*shape[:2], resamples)
+        for part, shape in zip(np.split(values, ends), shapes, strict=True)
+    ]
 
 
 def central(values: Floats) -> Floats:
@@ -99,15 +140,68 @@ def central(values: Floats) -> Floats:
     return ends
 
 
-def intervals(scores: Sequence[Scores], resamples: int, seed: int) -> Iterator[list[Interval]]:
-    """Yield for each score one interval a draw, and that of the mean over the draws at the end."""
-    values = resample(scores, resamples, seed)
-    for score, by_draw, whole in zip(
-        scores, central(values), central(values.mean(axis=1)), strict=True
-    ):
-        drawn = zip(score.by_draw.tolist(), by_draw.tolist(), score.tasks.tolist(), strict=True)
-        low, high = whole.tolist()
-        yield [
-            *(Interval(value, ends[0], ends[1], tasks) for value, ends, tasks in drawn),
-            Interval(score.value, low, high, round(score.tasks.mean())),
-        ]
+def p_value(differences: Floats) -> float:
+    """Return how often resampled differences lie on the lesser side of 0, of both sides.
+
+    ``2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 + resamples)``, at most 1: it is never 0.
+    """
+    known = differences[~np.isnan(differences)]
+    if not len(known):
+        return float("nan")
+    lesser = min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0))
+    return float(min(1.0, 2 * (1 + lesser) / (1 + len(known))))
+
+
+def measure_cells(
+    scores: Mapping[Cell, Scores], resamples: int, seed: int
+) -> tuple[dict[Cell, Measured], dict[Cell, Floats]]:
+    """Return what the cells of one scenario and support size come to.
+
+    The second are the resampled values of the mean over seeds and draws, of cells of all users.
+    """
+    groups: dict[tuple[str | None, str | None, bool], list[Cell]] = {}
+    for cell, score in scores.items():
+        groups.setdefault((cell.by, cell.group, score.resampled), []).append(cell)
+    measured: dict[Cell, Measured] = {}
+    resampled: dict[Cell, Floats] = {}
+    for cells in groups.values():
+        found = measure([scores[cell] for cell in cells], resamples, seed)
+        for cell, (each, values) in zip(cells, found, strict=True):
+            measured[cell] = each
+            if cell.group is None:
+                resampled[cell] = values
+    return measured, resampled
+
+
+def measure(
+    scores: Sequence[Scores], resamples: int, seed: int
+) -> Iterator[tuple[Measured, Floats]]:
+    """Yield what each score comes to, and the resampled values of the mean over seeds and draws.
+
+    All scores are of the same draws and users.
+    """
+    for score, values in zip(scores, _resampled(scores, resamples, seed), strict=True):
+        tasks = score.tasks.tolist()
+        mean = round(score.tasks.mean())
+        whole = values.mean(axis=(0, 1))
+        by_draw = zip(score.by_draw.tolist(), values.mean(axis=0), tasks, strict=True)
+        by_seed = zip(score.by_seed.tolist(), values.mean(axis=1), strict=True)
+        measured = Measured(
+            _interval(score.value, whole, mean),
+            [_interval(*each) for each in by_draw],
+            [_interval(value, ends, mean) for value, ends in by_seed],
+        )
+        yield measured, whole
+
+
+def _interval(value: float, values: Floats, tasks: int) -> Interval:
+    low, high = central(values).tolist()
+    return Interval(value, low, high, tasks)
+
+
+def _resampled(scores: Sequence[Scores], resamples: int, seed: int) -> Iterator[Floats]:
+    ratios = [score for score in scores if score.resampled]
+    found = iter(resample(ratios, resamples, seed) if ratios else [])
+    for score in scores:
+        shape = (*score.numerators.shape[:2], resamples)
+        yield next(found) if score.resampled else np.full(shape, np.nan)
