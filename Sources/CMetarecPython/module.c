@@ -27,6 +27,23 @@ static PyMethodDef functions[] = {
      "bootstrap(numerators, denominators, square_root, resamples, seed)\n--\n\n"
      "Resampled ratios [statistics, resamples], the same resamples of the clusters for every statistic.\n\n"
      "numerators and denominators are float64 [statistics, clusters], square_root bool [statistics]."},
+    {"sample_factors", KEYWORD_METHOD(sample_factors),
+     "sample_factors(user, item, rating, items, users, user_count, rank, samples, burn_in, interval, threads, seed, "
+     "progress=None)\n--\n\n"
+     "The posterior of a Bayesian matrix factorisation with side information, as a dict of arrays."},
+    {"least_squares_factors", KEYWORD_METHOD(least_squares_factors),
+     "least_squares_factors(user, item, rating, user_count, item_count, rank, sweeps, penalty, bias_penalty, threads, "
+     "seed, progress=None)\n--\n\n"
+     "Its point estimate by alternating least squares, as the same dict of one sample, and objectives [sweeps]."},
+    {"place_items", KEYWORD_METHOD(place_items),
+     "place_items(factors, items)\n--\n\n"
+     "item_factors and item_novelty of new items, by their features alone."},
+    {"fold_in", KEYWORD_METHOD(fold_in),
+     "fold_in(factors, tasks, threads, variances)\n--\n\n"
+     "Means and, or None, variances of the query rows' ratings, float64 [query rows]."},
+    {"level_probabilities", KEYWORD_METHOD(level_probabilities),
+     "level_probabilities(means, variances, levels)\n--\n\n"
+     "Normal probabilities of the levels, [rows, levels]."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -22,6 +22,11 @@ PyObject *adapted_new(mr_adapted *handle, Native *learner, Native *tasks);
 /* The module's functions. */
 PyObject *metrics(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *bootstrap(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *level_probabilities(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop
 #endif
