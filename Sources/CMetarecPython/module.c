@@ -41,9 +41,12 @@ static PyMethodDef functions[] = {
     {"fold_in", KEYWORD_METHOD(fold_in),
      "fold_in(factors, tasks, threads, variances)\n--\n\n"
      "Means and, or None, variances of the query rows' ratings, float64 [query rows]."},
-    {"level_probabilities", KEYWORD_METHOD(level_probabilities),
-     "level_probabilities(means, variances, levels)\n--\n\n"
-     "Normal probabilities of the levels, [rows, levels]."},
+    {"ordered_probit", KEYWORD_METHOD(ordered_probit),
+     "ordered_probit(means, variances, levels, cuts, slope)\n--\n\n"
+     "Probabilities of the levels [rows, levels], whose mean is that given."},
+    {"fit_ordered_probit", KEYWORD_METHOD(fit_ordered_probit),
+     "fit_ordered_probit(means, variances, levels, places)\n--\n\n"
+     "The most likely cuts [levels - 1] and slope where row r has the level number places[r]."},
     {NULL, NULL, 0, NULL},
 };
 

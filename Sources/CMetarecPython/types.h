@@ -26,7 +26,8 @@ PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs);
-PyObject *level_probabilities(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop
 #endif

@@ -95,17 +95,44 @@ public func mr_factorisation_predict(
     }
 }
 
-/// Probabilities of levels under normal distributions.
+/// Probabilities of levels.
 @c @implementation
-public func mr_level_probabilities(
-    _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>, _ rows: Int64, _ levels: UnsafePointer<Double>,
-    _ levelCount: Int64, _ out: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+public func mr_ordered_probit(
+    _ given: UnsafePointer<mr_probit>, _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>,
+    _ rows: Int64, _ out: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        try NormalLevels.probabilities(
-            means: means, variances: variances, rows: count(rows, "rows"), levels: levels,
-            levelCount: count(levelCount, "level_count"), into: out)
+        let rows = try count(rows, "rows")
+        try probit(given.pointee).probabilities(
+            means: UnsafeBufferPointer(start: means, count: rows),
+            variances: UnsafeBufferPointer(start: variances, count: rows), into: out)
     }
+}
+
+/// Cuts and slope that make levels most likely.
+@c @implementation
+public func mr_ordered_probit_fit(
+    _ given: UnsafePointer<mr_probit>, _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>,
+    _ places: UnsafePointer<Int64>, _ rows: Int64, _ outCuts: UnsafeMutablePointer<Double>,
+    _ outSlope: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let rows = try count(rows, "rows")
+        var probit = try probit(given.pointee)
+        try probit.fit(
+            means: UnsafeBufferPointer(start: means, count: rows),
+            variances: UnsafeBufferPointer(start: variances, count: rows),
+            places: UnsafeBufferPointer(start: places, count: rows))
+        for (index, cut) in probit.cuts.enumerated() { outCuts[index] = cut }
+        outSlope.pointee = probit.slope
+    }
+}
+
+private func probit(_ given: mr_probit) throws -> OrderedProbit {
+    let levels = try count(given.level_count, "levels", from: 1)
+    return try OrderedProbit(
+        levels: Array(UnsafeBufferPointer(start: given.levels, count: levels)),
+        cuts: given.cuts.map { Array(UnsafeBufferPointer(start: $0, count: levels - 1)) }, slope: given.slope)
 }
 
 private func ratings(_ given: mr_ratings) throws -> Ratings {

@@ -224,9 +224,22 @@ int32_t mr_factorisation_place(mr_features *items, const mr_content *content, mr
 /* Folds each task's user in and writes mean and, if wanted, variance of every query row's rating, tasks in order. */
 int32_t mr_factorisation_predict(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads,
                                  mr_poll poll, double *out_means, double *_Nullable out_variances, mr_error *error);
-/* out [rows, level_count]: the normal probability of the interval around each level, ends half way to its neighbours. */
-int32_t mr_level_probabilities(const double *means, const double *variances, int64_t rows, const double *levels,
-                               int64_t level_count, double *out, mr_error *error);
+
+/* Levels of a rating of known mean and variance: P(y <= k) = Phi((cuts[k] - slope mean) / deviation), tilted to the mean. */
+typedef struct mr_probit {
+    int64_t level_count;
+    const double *levels;         /* [level_count], rising */
+    const double *_Nullable cuts; /* [level_count - 1], rising; null: half way between the levels */
+    double slope;                 /* above 0 */
+} mr_probit;
+
+/* out [rows, level_count]: the probabilities of the levels. */
+int32_t mr_ordered_probit(const mr_probit *probit, const double *means, const double *variances, int64_t rows,
+                          double *out, mr_error *error);
+/* The most likely cuts and slope where row r has the level places[r], with `probit` as prior. */
+int32_t mr_ordered_probit_fit(const mr_probit *probit, const double *means, const double *variances,
+                              const int64_t *places, int64_t rows, double *out_cuts, double *out_slope,
+                              mr_error *error);
 
 /* ---- Metrics ---- */
 
