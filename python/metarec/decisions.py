@@ -72,12 +72,12 @@ def decide(probabilities: Floats, levels: Floats, decision: Decision) -> Floats:
     if decision == "distribution":
         return probabilities
     if decision == "mean":
-        return probabilities @ levels
+        return np.asarray(probabilities @ levels, np.float64)
     if decision == "mode":
-        return levels[np.argmax(probabilities, axis=1)]
+        return np.asarray(levels[np.argmax(probabilities, axis=1)])
     # Sums are rounded: what is within a hair of a half is the half.
     upto = np.cumsum(probabilities, axis=1) >= 0.5 - 1e-12
-    return levels[np.argmax(upto, axis=1)]
+    return np.asarray(levels[np.argmax(upto, axis=1)])
 
 
 def check_decision(decision: str) -> None:

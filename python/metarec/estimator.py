@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.arrays import ragged_range
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
@@ -162,8 +163,7 @@ class Support:
         """Return every query row with every row of its task's support, as two arrays of rows."""
         counts = self.counts[self.query_task]
         query = np.repeat(np.arange(len(self.query_items)), counts)
-        first = np.repeat(np.cumsum(counts) - counts, counts)
-        return query, np.arange(len(query)) - first + np.repeat(self.starts[self.query_task], counts)
+        return query, ragged_range(self.starts[self.query_task], counts)
 
 
 def of_items(values: NDArray[np.floating], items: NDArray[np.int32]) -> Floats:

@@ -1,19 +1,24 @@
 """Bayesian matrix factorisation with side information."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metarec import _metarec
 from metarec.baselines.als import as_threads
 from metarec.dataset import Dataset
-from metarec.decisions import Floats
+from metarec.decisions import Decision, Floats, levels_of
 from metarec.estimator import DistributionEstimator
-from metarec.features import FeatureTable
+from metarec.ordered_probit import OrderedProbit
+from metarec.progress import progress_bar
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
+from metarec.training import Progress
+
+# Draws of the validation scenarios that the use of the scale is learned from.
+_DRAWS = 2
 
 
 class BayesianMF(DistributionEstimator):
@@ -28,12 +33,14 @@ class BayesianMF(DistributionEstimator):
     posterior in closed form in every sample. An item without training ratings has the mean that its
     features predict, and the noise of what they leave open.
 
-    A sweep costs (ratings × rank²) and is the same, bit for bit, for any number of threads.
+    A rating has a mean and a variance; the levels follow by an `OrderedProbit`, one for items with
+    and one for items without training ratings, which `fit` learns from the validation scenarios
+    if it is given any.
 
     Parameters
     ----------
     rank : int
-        Length of p and q; 0 for offsets alone.
+        Length of p and q; 0 for offsets alone. A sweep costs (ratings × rank²).
     samples : int
         Draws from the posterior that are kept and averaged.
     burn_in : int
@@ -41,7 +48,7 @@ class BayesianMF(DistributionEstimator):
     interval : int
         Sweeps from one to the next.
     threads : int, optional
-        None: as many as cores.
+        None: as many as cores. The result is the same, bit for bit, for any number.
     seed : int
         Of everything random.
 
@@ -50,8 +57,10 @@ class BayesianMF(DistributionEstimator):
     levels_ : float64 [levels] or None
         The levels of the rating scale; None where ratings are continuous.
     feature_variances_ : dict
-        For every field of the items the variance of its weights; 0 of a field that tells nothing.
-        "1" is the intercept.
+        For every field of the items the variance of its weights, relative to what the features
+        leave open; near 0 for one that tells nothing. "1" is the intercept.
+    probits_ : dict of OrderedProbit
+        Under "known" and "new", for items with and without training ratings.
 
     References
     ----------
@@ -63,21 +72,22 @@ class BayesianMF(DistributionEstimator):
     --------
     >>> import metarec as mr
     >>> splits = mr.split.cold_start(mr.datasets.synthetic(users=200, items=100, seed=0), seed=0)
-    >>> model = mr.BayesianMF(rank=4, samples=5, burn_in=10).fit(splits.train)
+    >>> model = mr.BayesianMF(rank=4, samples=5, burn_in=10).fit(splits.train, splits.validation)
     >>> tasks = splits.new_both.tasks()
     >>> model.predict(tasks, decision="distribution").shape == (tasks.query_rows, 5)
     True
     """
 
     feature_variances_: dict[str, float]
+    probits_: dict[str, OrderedProbit]
 
     def __init__(
         self,
         *,
-        rank: int = 40,
-        samples: int = 40,
+        rank: int = 32,
+        samples: int = 30,
         burn_in: int = 20,
-        interval: int = 2,
+        interval: int = 3,
         threads: int | None = None,
         seed: int = 0,
     ) -> None:
@@ -89,14 +99,16 @@ class BayesianMF(DistributionEstimator):
         dataset: Dataset,
         validation: Splits | None = None,
         *,
-        progress: Any = "auto",
-    ) -> "BayesianMF":
-        """Sample the posterior; `validation` is not looked at.
+        progress: Progress = "auto",
+    ) -> Self:
+        """Sample the posterior, and learn from the validation queries how the scale is used.
 
         Parameters
         ----------
         dataset : Dataset
+            Such as ``splits.train``.
         validation : Splits, optional
+            ``splits.validation``. Without it the cuts lie half way between the levels.
         progress : "auto", True or False
             A progress bar; "auto": where somebody sees it.
 
@@ -109,31 +121,83 @@ class BayesianMF(DistributionEstimator):
         KeyboardInterrupt
             Ctrl-C, within 50 ms; the model is not fitted then.
         """
-        self._progress = progress
-        return super().fit(dataset, validation)
+        self._progress: Progress = progress
+        try:
+            super().fit(dataset, validation)
+        finally:
+            del self._progress
+        return self
+
+    def predict(self, tasks: TaskSet, decision: Decision = "mean") -> Floats:
+        """Predict the query rows in order, as `DistributionEstimator.predict`.
+
+        The mean needs no variances and is many times faster than the other decisions.
+        """
+        if decision != "mean":
+            return super().predict(tasks, decision)
+        means = self._predict(self._checked(tasks))
+        if self.levels_ is None:
+            return means
+        return self._by_kind(tasks, lambda probit, rows: probit.mean(means[rows]))
 
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
         users = dataset.users
-        self._factors = _metarec.sample_factors(
-            dataset.user,
-            dataset.item,
-            dataset.rating,
-            dataset.items.native,
-            None if users is None else users.native,
-            dataset.user_count,
-            self.rank,
-            self.samples,
-            self.burn_in,
-            self.interval,
-            as_threads(self.threads),
-            self.seed,
-        )
-        self._items = dataset.items
-        names = ("1", *dataset.items.fields)
+        with progress_bar(self._progress, "sweeps") as report:
+            self._factors = _metarec.sample_factors(
+                dataset.user,
+                dataset.item,
+                dataset.rating,
+                dataset.items.native,
+                None if users is None else users.native,
+                dataset.user_count,
+                self.rank,
+                self.samples,
+                self.burn_in,
+                self.interval,
+                as_threads(self.threads),
+                self.seed,
+                report,
+            )
         variances = self._factors["item_variances"].tolist()
-        self.feature_variances_ = dict(zip(names, variances, strict=True))
+        self.feature_variances_ = dict(zip(("1", *dataset.items.fields), variances, strict=True))
+        self.probits_ = {}
+        levels = levels_of(dataset)
+        if levels is not None:
+            self.probits_ = {kind: OrderedProbit(levels) for kind in ("known", "new")}
+            if validation is not None:
+                self._learn_levels(validation)
 
-    def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Floats | None]:
+    def _learn_levels(self, validation: Splits) -> None:
+        rows: dict[str, list[NDArray[np.float64]]] = {kind: [] for kind in self.probits_}
+        for scenario in validation.values():
+            for draw in range(min(_DRAWS, scenario.draws or _DRAWS) if len(scenario) else 0):
+                tasks = scenario.tasks(draw)
+                means, variances = self._moments(tasks, True)
+                table = np.stack([means, variances, tasks.query_targets()[0]])
+                known = self._is_known(tasks)
+                rows["known"].append(table[:, known])
+                rows["new"].append(table[:, ~known])
+        for kind, probit in self.probits_.items():
+            if rows[kind]:
+                probit.fit(*np.concatenate(rows[kind], axis=1))
+
+    def _is_known(self, tasks: TaskSet) -> NDArray[np.bool_]:
+        """Return whether each query row's item has training ratings."""
+        # The last element is that of unknown items, whose number is -1.
+        return np.asarray(self._factors["item_novelty"][tasks.item_index[tasks.query()[0]]] == 0)
+
+    def _by_kind(
+        self, tasks: TaskSet, answer: Callable[[OrderedProbit, NDArray[np.bool_]], Floats]
+    ) -> Floats:
+        known = self._is_known(tasks)
+        rows = {"known": known, "new": ~known}
+        parts = {kind: answer(probit, rows[kind]) for kind, probit in self.probits_.items()}
+        out = np.empty((len(known), *parts["known"].shape[1:]))
+        for kind, part in parts.items():
+            out[rows[kind]] = part
+        return out
+
+    def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Any]:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), variances)
 
     def _predict(self, tasks: TaskSet) -> Floats:
@@ -141,4 +205,6 @@ class BayesianMF(DistributionEstimator):
 
     def _distribution(self, tasks: TaskSet, levels: Floats) -> Floats:
         means, variances = self._moments(tasks, True)
-        return _metarec.level_probabilities(means, variances, levels)
+        return self._by_kind(
+            tasks, lambda probit, rows: probit.probabilities(means[rows], variances[rows])
+        )

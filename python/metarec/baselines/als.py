@@ -1,7 +1,5 @@
 """Explicit matrix factorisation by alternating least squares."""
 
-import numpy as np
-
 from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.dataset import Dataset

@@ -96,7 +96,7 @@ def content_matrix(items: FeatureTable) -> Any:
         elif isinstance(field, Bag):
             blocks.append(_indicators(field.ids, field.offsets, field.size))
         else:
-            known = field.vectors.any(axis=1)
+            known = np.count_nonzero(field.vectors, axis=1) > 0
             centred = np.where(known[:, None], field.vectors - field.vectors[known].mean(0), 0.0)
             scale = np.sqrt(max(np.square(centred).sum() / max(known.sum(), 1), 1e-12))
             blocks.append(sparse().csr_matrix(centred / scale))

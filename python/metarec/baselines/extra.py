@@ -24,6 +24,4 @@ def implicit() -> Any:
 
 
 def _missing(name: str) -> MissingDependencyError:
-    return MissingDependencyError(
-        f"this baseline needs {name}: pip install 'metarec[baselines]'"
-    )
+    return MissingDependencyError(f"this baseline needs {name}: pip install 'metarec[baselines]'")
