@@ -1,6 +1,7 @@
 """Bayesian matrix factorisation with side information."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,9 @@ from metarec import _metarec
 from metarec.baselines.als import as_threads
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, levels_of
+from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.estimator import DistributionEstimator
+from metarec.features import FeatureTable
 from metarec.ordered_probit import OrderedProbit
 from metarec.progress import progress_bar
 from metarec.splits import Splits
@@ -140,6 +143,31 @@ class BayesianMF(DistributionEstimator):
             return means
         return self._by_kind(tasks, lambda probit, rows: probit.mean(means[rows]))
 
+    def with_items(self, items: FeatureTable) -> Self:
+        """Return this model for other items, which it knows by their features alone.
+
+        Parameters
+        ----------
+        items : FeatureTable
+            Of the fields of training, values numbered as there; tasks are to be of this table.
+
+        Raises
+        ------
+        NotFittedError, InvalidTypeError, InvalidValueError
+            Before `fit`; not a table, or one of other fields.
+        """
+        if not self.is_fitted:
+            raise NotFittedError(f"{self!r}: call fit(splits.train) first")
+        if not isinstance(items, FeatureTable):
+            raise InvalidTypeError(f"items: expected FeatureTable, got {type(items).__name__}")
+        shapes = {name: (field.kind, field.size) for name, field in items.fields.items()}
+        if shapes != self._fields:
+            raise InvalidValueError(f"items: expected the fields {self._fields}, got {shapes}")
+        other = copy(self)
+        other._factors = self._factors | _metarec.place_items(self._factors, items.native)
+        other._item_rows = items.rows
+        return other
+
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
         users = dataset.users
         with progress_bar(self._progress, "sweeps") as report:
@@ -160,6 +188,8 @@ class BayesianMF(DistributionEstimator):
             )
         variances = self._factors["item_variances"].tolist()
         self.feature_variances_ = dict(zip(("1", *dataset.items.fields), variances, strict=True))
+        fields = dataset.items.fields
+        self._fields = {name: (field.kind, field.size) for name, field in fields.items()}
         self.probits_ = {}
         levels = levels_of(dataset)
         if levels is not None:

@@ -1,5 +1,6 @@
 """Libraries of the extra ``metarec[baselines]``, imported where they are used."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from metarec.errors import MissingDependencyError
@@ -21,6 +22,16 @@ def implicit() -> Any:
     except ImportError as error:
         raise _missing("implicit") from error
     return implicit
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Keep BLAS to one thread, as `implicit`, whose own threads call it, wants."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise _missing("implicit") from error
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits
 
 
 def _missing(name: str) -> MissingDependencyError:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from metarec.arrays import as_count
-from metarec.baselines.extra import implicit, sparse
+from metarec.baselines.extra import implicit, one_blas_thread, sparse
 from metarec.dataset import Dataset
 from metarec.decisions import Floats
 from metarec.estimator import Estimator, Support
@@ -56,8 +56,11 @@ class ImplicitALS(Estimator):
         self.positive, self.threads, self.seed = positive, threads, seed
 
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
-        library = implicit()
-        self._als = library.cpu.als.AlternatingLeastSquares(
+        with one_blas_thread():
+            self._als = self._fitted(dataset)
+
+    def _fitted(self, dataset: Dataset) -> Any:
+        als = implicit().cpu.als.AlternatingLeastSquares(
             factors=as_count(self.rank, "rank", 1),
             regularization=self.penalty,
             alpha=self.alpha,
@@ -67,7 +70,8 @@ class ImplicitALS(Estimator):
         )
         shape = (dataset.user_count, dataset.item_count)
         clicks = self._clicks(dataset.user, dataset.item, dataset.rating, shape)
-        self._als.fit(clicks, show_progress=False)
+        als.fit(clicks, show_progress=False)
+        return als
 
     def _clicks(self, row: Any, item: Any, rating: Any, shape: tuple[int, int]) -> Any:
         kept = item >= 0

@@ -103,4 +103,6 @@ class ItemKNN(Estimator):
 
 def _entries(matrix: Any, i: NDArray[Any], j: NDArray[Any]) -> Floats:
     """Return elements (i, j) of a sparse matrix."""
+    if not len(i):
+        return np.empty(0)
     return np.asarray(matrix[i, j], np.float64).ravel()
