@@ -68,7 +68,15 @@ private func difference(_ a: DenseMatrix, _ b: DenseMatrix) -> Double {
         let design = try Design(mixed.table, rows: mixed.rows, standardised: true)
         let raw = try Design(mixed.table, rows: mixed.rows, standardised: false)
         let weights = random(8, 3, 3)
-        #expect(difference(raw.times(design.raw(weights)), design.times(weights)) < 1e-12)
+        let wanted = design.times(weights)
+        #expect(difference(raw.times(design.raw(weights)), wanted) < 1e-12)
+        let floats = Borrowed([Float](repeating: 0, count: 24))
+        design.raw(weights).store(rows: 8, in: floats.pointer)
+        for row in 0..<4 {
+            var sums = [0.0, 0, 0]
+            raw.addRow(row, times: floats.pointer, columns: 3, to: &sums)
+            for k in 0..<3 { #expect(abs(sums[k] - wanted[row, k]) < 1e-5) }
+        }
     }
 
     @Test(arguments: [1, 2]) func conjugateGradientsSolveTheCovariance(threads: Int) throws {
@@ -78,13 +86,13 @@ private func difference(_ a: DenseMatrix, _ b: DenseMatrix) -> Double {
         let covariance = Covariance(design: design, variances: [2, 0.5, 3, 0.1])
         let right = random(50, 11, 4)
         let solved = try covariance.solve(right, threads: threads, poll: .none)
-        let image = solved.copy()
+        let (image, scratch) = (solved.copy(), DenseMatrix(50, 11))
         for (block, variance) in zip(design.blocks, covariance.variances) {
             let inner = DenseMatrix(block.size, 11)
             design.multiplyTransposed(block, solved.pointer, columns: 11, into: inner.pointer)
             design.multiply(
-                block, inner.pointer, columns: 11, into: image.pointer, factor: variance,
-                scratch: DenseMatrix(50, 11).pointer)
+                block, inner.row(0), columns: 11, into: image, factor: variance, scratch: scratch)
+            #expect(inner.rows == block.size)
         }
         #expect(difference(image, right) < 1e-4)
     }
@@ -113,7 +121,10 @@ private func difference(_ a: DenseMatrix, _ b: DenseMatrix) -> Double {
         let system = NormalEquations(dimension: 3)
         let rows = random(1000, 4, 5)
         system.begin()
-        for row in 0..<1000 { system.next().update(from: rows.row(row), count: 4) }
+        for row in 0..<1000 {
+            let next = system.next()
+            for column in 0..<4 { next[column] = rows[row, column] }
+        }
         let precision = DenseMatrix(identity: 3)
         let target = DenseMatrix(1, 3)
         #expect(system.solve(precision: precision.pointer, target: target.pointer, scale: 0.5))
@@ -184,7 +195,8 @@ private func difference(_ a: DenseMatrix, _ b: DenseMatrix) -> Double {
         for _ in 0..<20_000 {
             means.append(3 + generator.normal() * 0.7)
             variances.append(0.5 + generator.uniform())
-            let latent = slope * means[means.count - 1] + variances[variances.count - 1].squareRoot() * generator.normal()
+            let deviation = variances[variances.count - 1].squareRoot()
+            let latent = slope * means[means.count - 1] + deviation * generator.normal()
             places.append(Int64(cuts.filter { $0 < latent }.count))
         }
         var probit = try OrderedProbit(levels: [1, 2, 3, 4, 5])

@@ -173,10 +173,16 @@ private func task(_ table: FeatureTable, support: [(item: Int32, rating: Double)
 
     @Test func stopsWhenAsked() throws {
         let planted = PlantedRatings(noise: 0.3)
-        let poll = Poll { _, _ in false }
-        let start = ContinuousClock.now
-        #expect(throws: MetarecError.self) { _ = try sample(planted, threads: 2, samples: 100_000, poll: poll) }
-        #expect(ContinuousClock.now - start < .seconds(2))
+        nonisolated(unsafe) var asked: ContinuousClock.Instant?
+        let poll = Poll { _, _ in
+            asked = .now
+            return false
+        }
+        let error = #expect(throws: MetarecError.self) {
+            _ = try sample(planted, threads: 2, samples: 10_000, poll: poll)
+        }
+        #expect(error?.kind == .interrupted)
+        #expect(asked.map { .now - $0 < .seconds(1) } == true)
     }
 
     @Test func refusesRatingsThatCannotBe() throws {

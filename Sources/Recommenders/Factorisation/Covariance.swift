@@ -21,10 +21,8 @@ struct Covariance: @unchecked Sendable {
         try parallel(count: groups, threads: threads, poll: poll) { group, _, tick in
             let first = group * Covariance.group
             let count = min(Covariance.group, right.columns - first)
-            let part = DenseMatrix(right.rows, count)
-            for row in 0..<right.rows { part.row(row).update(from: right.row(row) + first, count: count) }
-            let solved = try solve(part) { try tick(0) }
-            for row in 0..<right.rows { (out.row(row) + first).update(from: solved.row(row), count: count) }
+            let solved = try solve(right.columns(first, count: count)) { try tick(0) }
+            out.setColumns(first, to: solved)
         }
         return out
     }
@@ -71,8 +69,7 @@ struct Covariance: @unchecked Sendable {
         for (block, variance) in zip(design.blocks, variances) {
             design.multiplyTransposed(block, direction.pointer, columns: n, into: scratch.features.pointer)
             design.multiply(
-                block, scratch.features.pointer, columns: n, into: image.pointer, factor: variance,
-                scratch: scratch.rows.pointer)
+                block, scratch.features.pointer, columns: n, into: image, factor: variance, scratch: scratch.rows)
         }
     }
 

@@ -8,7 +8,7 @@ final class DenseMatrix: @unchecked Sendable {
     let rows, columns: Int
     private let buffer: Buffer
 
-    /// First element; row r starts at `r * columns`.
+    /// First element; row r starts at `r * columns`. Not to be taken of a matrix that is used nowhere after.
     var pointer: UnsafeMutablePointer<Double> { buffer.pointer.assumingMemoryBound(to: Double.self) }
     var count: Int { rows * columns }
 
@@ -29,6 +29,7 @@ final class DenseMatrix: @unchecked Sendable {
         set { pointer[row * columns + column] = newValue }
     }
 
+    /// Row `index`. As `pointer`, it is valid only while something that outlives the use holds the matrix.
     func row(_ index: Int) -> UnsafeMutablePointer<Double> { pointer + index * columns }
 
     func copy() -> DenseMatrix {
@@ -80,9 +81,36 @@ final class DenseMatrix: @unchecked Sendable {
     /// Of a lower triangular matrix, its inverse.
     var inverseOfLower: DenseMatrix {
         let inverse = DenseMatrix(identity: rows)
-        DenseMatrix.kernels.pointee.solve_triangular(
-            Int64(rows), Int64(rows), pointer, Int64(rows), inverse.pointer, Int64(rows), 0)
+        solveLower(inverse, transposed: false)
         return inverse
+    }
+
+    /// Of a lower triangular matrix L, X of L X = B or Lᵀ X = B, in place of B.
+    func solveLower(_ b: DenseMatrix, transposed: Bool) {
+        DenseMatrix.kernels.pointee.solve_triangular(
+            Int64(rows), Int64(b.columns), pointer, Int64(rows), b.pointer, Int64(b.columns), transposed ? 1 : 0)
+    }
+
+    /// `count` columns from `first` on, as a matrix of their own.
+    func columns(_ first: Int, count: Int) -> DenseMatrix {
+        let out = DenseMatrix(rows, count)
+        for r in 0..<rows { out.row(r).update(from: row(r) + first, count: count) }
+        return out
+    }
+
+    /// Overwrites the columns from `first` on.
+    func setColumns(_ first: Int, to other: DenseMatrix) {
+        for r in 0..<rows { (row(r) + first).update(from: other.row(r), count: other.columns) }
+    }
+
+    /// Writes its first `rows` to `out`.
+    func store(rows: Int, in out: UnsafeMutablePointer<Float>) {
+        for index in 0..<rows * columns { out[index] = Float(pointer[index]) }
+    }
+
+    /// Reads all of it from `values`.
+    func load(_ values: UnsafePointer<Float>) {
+        for index in 0..<count { pointer[index] = Double(values[index]) }
     }
 
     /// c = a b, or c += a b: a with its strides, then b and c with theirs, of sizes (m, n, k).

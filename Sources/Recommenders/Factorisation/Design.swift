@@ -57,18 +57,19 @@ final class Design: @unchecked Sendable {
         self.blocks = blocks
     }
 
-    /// out = X_b M (or += factor · X_b M), M [size, n]; `scratch` of the size of `out`.
+    /// out += factor · X_b M, M [size, n]; `scratch` of the size of `out`.
     func multiply(
-        _ block: Block, _ m: UnsafePointer<Double>, columns n: Int, into out: UnsafeMutablePointer<Double>,
-        factor: Double, scratch: UnsafeMutablePointer<Double>
+        _ block: Block, _ m: UnsafePointer<Double>, columns n: Int, into out: DenseMatrix, factor: Double,
+        scratch: DenseMatrix
     ) {
         switch block.values {
         case .sparse:
-            with(block, n) { DenseMatrix.kernels.pointee.bag($0, m, Int64(n), scratch, Int64(n)) }
+            with(block, n) { DenseMatrix.kernels.pointee.bag($0, m, Int64(n), scratch.pointer, Int64(n)) }
         case .dense(let vectors, _):
-            DenseMatrix.multiply(vectors.pointer, (block.size, 1), m, n, into: scratch, n, (rows, n, block.size))
+            DenseMatrix.multiply(
+                vectors.pointer, (block.size, 1), m, n, into: scratch.pointer, n, (rows, n, block.size))
         }
-        DenseMatrix.kernels.pointee.axpy(Int64(rows * n), factor, scratch, out)
+        out.add(scratch, times: factor)
     }
 
     /// out = X_bᵀ G, G [rows, n].
@@ -89,16 +90,37 @@ final class Design: @unchecked Sendable {
         let out = DenseMatrix(rows, m.columns)
         let scratch = DenseMatrix(rows, m.columns)
         for block in blocks {
-            multiply(
-                block, m.row(block.first), columns: m.columns, into: out.pointer, factor: 1, scratch: scratch.pointer)
+            multiply(block, m.row(block.first), columns: m.columns, into: out, factor: 1, scratch: scratch)
         }
         return out
+    }
+
+    /// out += x_row M of one row, M [columns, n] in memory that is read only where the row has values.
+    func addRow(_ row: Int, times m: UnsafePointer<Float>, columns n: Int, to out: UnsafeMutablePointer<Double>) {
+        for block in blocks {
+            let first = m + block.first * n
+            switch block.values {
+            case .sparse(let ids, let offsets, let weights):
+                let bounds = offsets?.pointer.assumingMemoryBound(to: Int32.self)
+                let entries = bounds.map { Int($0[row])..<Int($0[row + 1]) } ?? row..<row + 1
+                let factor = weights?.pointer.assumingMemoryBound(to: Double.self)[row] ?? 1
+                for entry in entries {
+                    let id = Int(ids.pointer.assumingMemoryBound(to: Int32.self)[entry])
+                    guard id >= 0 else { continue }
+                    for k in 0..<n { out[k] += factor * Double(first[id * n + k]) }
+                }
+            case .dense(let vectors, _):
+                for column in 0..<block.size where vectors[row, column] != 0 {
+                    for k in 0..<n { out[k] += vectors[row, column] * Double(first[column * n + k]) }
+                }
+            }
+        }
     }
 
     /// The weights that give raw vectors what `weights` give standardised ones.
     func raw(_ weights: DenseMatrix) -> DenseMatrix {
         let raw = weights.copy()
-        for case let block in blocks {
+        for block in blocks {
             guard case .dense(_, let scaling?) = block.values else { continue }
             for column in 0..<weights.columns {
                 var shift = 0.0
@@ -115,7 +137,8 @@ final class Design: @unchecked Sendable {
     private func with(_ block: Block, _ columns: Int, _ body: (UnsafePointer<mr_bag>) -> Void) {
         guard case .sparse(let ids, let offsets, let weights) = block.values else { return }
         var bag = mr_bag(
-            rows: Int64(rows), columns: Int64(columns), ids: UnsafePointer(ids.pointer.assumingMemoryBound(to: Int32.self)),
+            rows: Int64(rows), columns: Int64(columns),
+            ids: UnsafePointer(ids.pointer.assumingMemoryBound(to: Int32.self)),
             offsets: offsets.map { UnsafePointer($0.pointer.assumingMemoryBound(to: Int32.self)) },
             weights: weights.map { UnsafeRawPointer($0.pointer) })
         body(&bag)
@@ -205,6 +228,8 @@ extension Field {
 extension Buffer {
     fileprivate convenience init(copying elements: [Int32]) {
         self.init(byteCount: 4 * elements.count)
-        elements.withUnsafeBytes { if let base = $0.baseAddress { pointer.copyMemory(from: base, byteCount: $0.count) } }
+        elements.withUnsafeBytes { bytes in
+            if let first = bytes.baseAddress { pointer.copyMemory(from: first, byteCount: bytes.count) }
+        }
     }
 }

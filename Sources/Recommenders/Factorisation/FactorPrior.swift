@@ -49,16 +49,10 @@ final class FactorPrior {
         let covariance = Covariance(design: design, variances: variances)
         let drawn = draw(probes, seed)
         let right = DenseMatrix(design.rows, d + probes)
-        for row in 0..<design.rows {
-            right.row(row).update(from: factors.row(row), count: d)
-            (right.row(row) + d).update(from: drawn.rows.row(row), count: probes)
-        }
+        right.setColumns(0, to: factors)
+        right.setColumns(d, to: drawn.rows)
         let solved = try covariance.solve(right, threads: threads, poll: poll)
-        let (alpha, probe) = (DenseMatrix(design.rows, d), DenseMatrix(design.rows, probes))
-        for row in 0..<design.rows {
-            alpha.row(row).update(from: solved.row(row), count: d)
-            probe.row(row).update(from: solved.row(row) + d, count: probes)
-        }
+        let (alpha, probe) = (solved.columns(0, count: d), solved.columns(d, count: probes))
         var generator = seed(0)
         let root = try drawPrecision(factors, alpha, &generator)
         drawWeights(alpha, probe, drawn.weights)
@@ -111,7 +105,7 @@ final class FactorPrior {
                 Int64(block.size * probe.columns), -variance, probed.row(block.first))
         }
         probed.add(drawn)
-        for row in 0..<design.columns { residuals.row(row).update(from: probed.row(row), count: d) }
+        residuals = probed.columns(0, count: d)
         let draw = residuals.times(inverseRoot)
         draw.add(weights)
         means = design.times(draw)

@@ -83,6 +83,7 @@ public enum Factorisation {
         let sampler = GibbsSampler(
             users: centred.byUser, items: centred.byItem, userDesign: userDesign, itemDesign: itemDesign,
             rank: factors.dimension - 1, threads: threads, seed: seed)
+        factors.itemNovelty.update(repeating: 0, count: factors.items + 1)
         let sweeps = burnIn + (factors.samples - 1) * interval + 1
         for sweep in 0..<sweeps {
             poll.enter(Double(sweep) / Double(sweeps)..<Double(sweep + 1) / Double(sweeps), loss: sampler.residual)
@@ -112,18 +113,17 @@ public enum Factorisation {
         let d = factors.dimension
         let first = factors.itemFactors + sample * (factors.items + 1) * d
         for (place, code) in itemCodes.enumerated() {
-            store(sampler.itemFactors.row(place), count: d, in: first + code * d)
+            for k in 0..<d { first[code * d + k] = Float(sampler.itemFactors[place, k]) }
         }
         let users = sampler.userPrior
-        let userWeights = users.design.raw(users.weights)
-        store(userWeights.pointer, count: userWeights.count, in: factors.userWeights + sample * userWeights.count)
+        let size = factors.userColumns * d
+        users.design.raw(users.weights).store(rows: factors.userColumns, in: factors.userWeights + sample * size)
         (factors.userPrecision + sample * d * d).update(from: users.precision.pointer, count: d * d)
         factors.noise[sample] = sampler.noise
         factors.contentNoise[sample] = contentNoise(sampler)
-        let itemWeights = sampler.itemPrior.design.raw(sampler.itemPrior.weights)
-        store(itemWeights.pointer, count: itemWeights.count, in: content.weights + sample * itemWeights.count)
-        let residuals = sampler.itemPrior.design.raw(sampler.itemPrior.residuals)
-        store(residuals.pointer, count: residuals.count, in: content.residuals + sample * residuals.count)
+        let (items, columns) = (sampler.itemPrior, content.columns)
+        items.design.raw(items.weights).store(rows: columns, in: content.weights + sample * columns * d)
+        items.design.raw(items.residuals).store(rows: columns, in: content.residuals + sample * columns * d)
     }
 
     /// tr(Λ_I⁻¹ E[a aᵀ]) of a = (1, p_u) over the training users: the variance that an item's own deviation from its
@@ -149,14 +149,16 @@ public enum Factorisation {
         var novelty = [Double](repeating: 0, count: rows.count)
         for sample in 0..<factors.samples {
             try poll.check(1)
-            load(content.weights + sample * size, count: size, in: weights.pointer)
+            weights.load(content.weights + sample * size)
             let means = design.times(weights)
-            load(content.residuals + sample * size, count: size, in: weights.pointer)
+            weights.load(content.residuals + sample * size)
             let residuals = design.times(weights)
             let first = factors.itemFactors + sample * (factors.items + 1) * d
             for (place, code) in places.enumerated() {
-                store(means.row(place), count: d, in: first + code * d)
-                for k in 0..<d { novelty[place] += residuals[place, k] * residuals[place, k] }
+                for k in 0..<d {
+                    first[code * d + k] = Float(means[place, k])
+                    novelty[place] += residuals[place, k] * residuals[place, k]
+                }
             }
         }
         for (place, code) in places.enumerated() {
@@ -210,20 +212,12 @@ public enum Factorisation {
         factors.itemFactors.update(repeating: 0, count: (factors.items + 1) * d)
         factors.itemNovelty.update(repeating: 0, count: factors.items + 1)
         for (place, code) in centred.itemCodes.enumerated() {
-            store(items.row(place), count: d, in: factors.itemFactors + code * d)
+            for k in 0..<d { factors.itemFactors[code * d + k] = Float(items[place, k]) }
         }
         factors.userWeights.update(repeating: 0, count: factors.userColumns * d)
-        factors.userPrecision.update(from: precision.pointer, count: d * d)
+        for k in 0..<d * d { factors.userPrecision[k] = precision[k / d, k % d] }
         factors.noise[0] = 1
         factors.contentNoise[0] = 0
         return centred.mean
-    }
-
-    private static func store(_ values: UnsafePointer<Double>, count: Int, in out: UnsafeMutablePointer<Float>) {
-        for index in 0..<count { out[index] = Float(values[index]) }
-    }
-
-    private static func load(_ values: UnsafePointer<Float>, count: Int, in out: UnsafeMutablePointer<Double>) {
-        for index in 0..<count { out[index] = Double(values[index]) }
     }
 }

@@ -91,12 +91,15 @@ public struct FoldIn: @unchecked Sendable {
         }
         let d = factors.dimension
         let size = factors.userColumns * d
-        let weights = DenseMatrix(factors.userColumns, d)
         let precision = DenseMatrix(d, d)
         return (0..<factors.samples).map { sample in
-            for index in 0..<size { weights.pointer[index] = Double(factors.userWeights[sample * size + index]) }
             precision.pointer.update(from: factors.userPrecision + sample * d * d, count: d * d)
-            return design.times(weights).times(precision)
+            let means = DenseMatrix(extents.count, d)
+            for task in extents.indices {
+                design.addRow(
+                    task, times: factors.userWeights + sample * size, columns: d, to: means.row(task))
+            }
+            return means.times(precision)
         }
     }
 
@@ -104,7 +107,8 @@ public struct FoldIn: @unchecked Sendable {
         _ rows: Rows, targets: (Int) -> UnsafePointer<Double>, _ memory: Memory, _ means: UnsafeMutablePointer<Double>,
         _ variances: UnsafeMutablePointer<Double>?, _ tick: (Double) throws -> Void
     ) throws {
-        let (system, d, query) = (memory.system, factors.dimension, rows.supportCount..<rows.supportCount + rows.queryCount)
+        let (system, d) = (memory.system, factors.dimension)
+        let query = rows.supportCount..<rows.supportCount + rows.queryCount
         means.update(repeating: 0, count: query.count)
         variances?.update(repeating: 0, count: query.count)
         for sample in 0..<factors.samples {

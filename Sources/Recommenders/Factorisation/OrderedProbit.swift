@@ -60,7 +60,8 @@ public struct OrderedProbit: Sendable {
         for row in means.indices {
             let (mean, variance) = (means[row], variances[row])
             guard mean.isFinite, variance.isFinite, variance > 0 else {
-                throw .value("variances[\(row)] = \(variance), means[\(row)] = \(mean): wanted finite, variance above 0")
+                throw .value(
+                    "variances[\(row)] = \(variance), means[\(row)] = \(mean): wanted finite, the variance above 0")
             }
             let p = out + row * levels.count
             let deviation = variance.squareRoot()
@@ -118,10 +119,8 @@ public struct OrderedProbit: Sendable {
         for _ in 0..<50 {
             let (gradient, information) = derivatives(means, variances, start, weight, places)
             guard let factor = information.cholesky else { return }
-            for isTransposed: Int32 in [0, 1] {
-                DenseMatrix.kernels.pointee.solve_triangular(
-                    Int64(factor.rows), 1, factor.pointer, Int64(factor.rows), gradient.pointer, 1, isTransposed)
-            }
+            factor.solveLower(gradient, transposed: false)
+            factor.solveLower(gradient, transposed: true)
             var share = 1.0
             var hasImproved = false
             while share > 1e-4 {

@@ -63,7 +63,9 @@ struct CentredRatings {
         let given = Array(UnsafeBufferPointer(start: codes, count: count))
         var place = [Int32](repeating: -1, count: size)
         for code in given {
-            guard code >= 0, Int(code) < size else { throw MetarecError.state("the ratings changed while they were read") }
+            guard code >= 0, Int(code) < size else {
+                throw MetarecError.state("the ratings changed while they were read")
+            }
             place[Int(code)] = 0
         }
         var present: [Int] = []
