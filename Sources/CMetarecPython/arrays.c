@@ -7,6 +7,7 @@ static const char *element_name(Element element) {
     switch (element) {
     case ELEMENT_INT32: return "int32";
     case ELEMENT_INT64: return "int64";
+    case ELEMENT_FLOAT32: return "float32";
     case ELEMENT_FLOAT64: return "float64";
     case ELEMENT_FLOAT: return "float32 or float64";
     case ELEMENT_BOOL: return "bool";
@@ -25,6 +26,7 @@ static bool has_element(PyArrayObject *array, Element element) {
     switch (element) {
     case ELEMENT_INT32: return has_type(array, NPY_INT32);
     case ELEMENT_INT64: return has_type(array, NPY_INT64);
+    case ELEMENT_FLOAT32: return has_type(array, NPY_FLOAT32);
     case ELEMENT_FLOAT64: return has_type(array, NPY_FLOAT64);
     case ELEMENT_FLOAT: return has_type(array, NPY_FLOAT32) || has_type(array, NPY_FLOAT64);
     case ELEMENT_BOOL: return has_type(array, NPY_BOOL);
@@ -79,6 +81,11 @@ PyArrayObject *borrow_matrix(PyObject *object, const char *name, Element element
                              const char *axes) {
     const int64_t shape[2] = {rows, columns};
     return borrow(object, name, element, 2, shape, axes);
+}
+
+PyArrayObject *borrow_cube(PyObject *object, const char *name, Element element, const int64_t shape[3],
+                           const char *axes) {
+    return borrow(object, name, element, 3, shape, axes);
 }
 
 int32_t array_dtype(PyArrayObject *array) { return has_type(array, NPY_FLOAT32) ? MR_FLOAT32 : MR_FLOAT64; }

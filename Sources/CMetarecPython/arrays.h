@@ -6,7 +6,14 @@
 #ifdef METAREC_HAS_PYTHON
 #pragma GCC visibility push(hidden)
 
-typedef enum { ELEMENT_INT32, ELEMENT_INT64, ELEMENT_FLOAT64, ELEMENT_FLOAT /* 32 or 64 */, ELEMENT_BOOL } Element;
+typedef enum {
+    ELEMENT_INT32,
+    ELEMENT_INT64,
+    ELEMENT_FLOAT32,
+    ELEMENT_FLOAT64,
+    ELEMENT_FLOAT, /* 32 or 64 */
+    ELEMENT_BOOL
+} Element;
 
 enum { ANY_LENGTH = -1 };
 
@@ -18,6 +25,8 @@ bool is_plain_array(PyObject *object);
 PyArrayObject *borrow_vector(PyObject *object, const char *name, Element element, int64_t length, const char *axes);
 PyArrayObject *borrow_matrix(PyObject *object, const char *name, Element element, int64_t rows, int64_t columns,
                              const char *axes);
+PyArrayObject *borrow_cube(PyObject *object, const char *name, Element element, const int64_t shape[3],
+                           const char *axes);
 
 /* mr_dtype of an array of floats. */
 int32_t array_dtype(PyArrayObject *array);

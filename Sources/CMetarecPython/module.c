@@ -45,6 +45,26 @@ static PyMethodDef functions[] = {
      "negatives(weights, own_offsets, own, counts, seed, epoch)\n--\n\n"
      "Items by weight that a task does not have, int32 [sum of counts]; -1 where it has them all.\n\n"
      "weights is float64 [items], own_offsets int64 [tasks + 1], own int32, counts int64 [tasks]."},
+    {"sample_factors", KEYWORD_METHOD(sample_factors),
+     "sample_factors(user, item, rating, items, users, user_count, rank, samples, burn_in, interval, threads, seed, "
+     "progress=None)\n--\n\n"
+     "The posterior of a Bayesian matrix factorisation with side information, as a dict of arrays."},
+    {"least_squares_factors", KEYWORD_METHOD(least_squares_factors),
+     "least_squares_factors(user, item, rating, user_count, item_count, rank, sweeps, penalty, bias_penalty, threads, "
+     "seed, progress=None)\n--\n\n"
+     "Its point estimate by alternating least squares, as the same dict of one sample, and objectives [sweeps]."},
+    {"place_items", KEYWORD_METHOD(place_items),
+     "place_items(factors, items)\n--\n\n"
+     "item_factors and item_novelty of new items, by their features alone."},
+    {"fold_in", KEYWORD_METHOD(fold_in),
+     "fold_in(factors, tasks, threads, variances)\n--\n\n"
+     "Means and, or None, variances of the query rows' ratings, float64 [query rows]."},
+    {"ordered_probit", KEYWORD_METHOD(ordered_probit),
+     "ordered_probit(means, variances, levels, cuts, slope)\n--\n\n"
+     "Probabilities of the levels [rows, levels], whose mean is that given."},
+    {"fit_ordered_probit", KEYWORD_METHOD(fit_ordered_probit),
+     "fit_ordered_probit(means, variances, levels, places)\n--\n\n"
+     "The most likely cuts [levels - 1] and slope where row r has the level number places[r]."},
     {NULL, NULL, 0, NULL},
 };
 

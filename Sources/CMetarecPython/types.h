@@ -26,6 +26,12 @@ PyObject *distribution(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *catalogue(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *list_diversity(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop
 #endif

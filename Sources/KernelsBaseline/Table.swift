@@ -55,6 +55,11 @@ public nonisolated(unsafe) let floatKernels = allocate(
         adam: { n, options, x, m, v, g in
             AdamSteps<Float>(options).run(
                 Int(n), typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Float.self))
+        },
+        cholesky: { n, a, aRow in Int64(Cholesky<Float>.factor(Int(n), typed(a), Int(aRow))) },
+        solve_triangular: { n, m, l, lRow, b, bRow, isTransposed in
+            Cholesky<Float>.solve(
+                Int(n), Int(m), typed(l), Int(lRow), typed(b), Int(bRow), isTransposed: isTransposed != 0)
         }))
 
 /// The kernels over `Double`.
@@ -100,6 +105,11 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         adam: { n, options, x, m, v, g in
             AdamSteps<Double>(options).run(
                 Int(n), typed(x), typed(m), typed(v), g?.assumingMemoryBound(to: Double.self))
+        },
+        cholesky: { n, a, aRow in Int64(Cholesky<Double>.factor(Int(n), typed(a), Int(aRow))) },
+        solve_triangular: { n, m, l, lRow, b, bRow, isTransposed in
+            Cholesky<Double>.solve(
+                Int(n), Int(m), typed(l), Int(lRow), typed(b), Int(bRow), isTransposed: isTransposed != 0)
         }))
 
 /// A copy that lives as long as the process.

@@ -8,7 +8,7 @@ private func learner(_ handle: OpaquePointer) -> GuardedLearner { Handle.object(
 private func tasks(_ handle: OpaquePointer) -> TaskSet { Handle.object(handle) }
 
 extension Poll {
-    fileprivate convenience init(_ poll: mr_poll) {
+    convenience init(_ poll: mr_poll) {
         self.init { fraction, loss in poll.function?(poll.context, fraction, loss) ?? 0 == 0 }
     }
 }

@@ -9,14 +9,16 @@
 
 from typing import Any
 
-from metarec import datasets, errors, plot, split
+from metarec import baselines, datasets, errors, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
+from metarec.blend import Blend
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import MetarecError
 from metarec.evaluation import Report, evaluate
+from metarec.factorisation import BayesianMF
 from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
 from metarec.learner import MetaLearner
@@ -30,6 +32,8 @@ __all__ = [
     "AdaptedModel",
     "AdaptedUser",
     "Bag",
+    "BayesianMF",
+    "Blend",
     "Categorical",
     "Component",
     "Dataset",
@@ -47,6 +51,7 @@ __all__ = [
     "Report",
     "TaskSet",
     "__version__",
+    "baselines",
     "datasets",
     "errors",
     "evaluate",

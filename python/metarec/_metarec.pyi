@@ -133,3 +133,61 @@ def negatives(
     epoch: int,
 ) -> NDArray[np.int32]:
     """Items by weight that a task does not have, [sum of counts]; -1 where it has them all."""
+
+def sample_factors(
+    user: NDArray[np.int32],
+    item: NDArray[np.int32],
+    rating: Floats,
+    items: Features,
+    users: Features | None,
+    user_count: int,
+    rank: int,
+    samples: int,
+    burn_in: int,
+    interval: int,
+    threads: int,
+    seed: int,
+    progress: Callable[[float, float], Any] | None = None,
+) -> dict[str, Any]:
+    """Posterior of a Bayesian matrix factorisation: arrays by name, and "mean"; threads 0: all."""
+
+def least_squares_factors(
+    user: NDArray[np.int32],
+    item: NDArray[np.int32],
+    rating: Floats,
+    user_count: int,
+    item_count: int,
+    rank: int,
+    sweeps: int,
+    penalty: float,
+    bias_penalty: float,
+    threads: int,
+    seed: int,
+    progress: Callable[[float, float], Any] | None = None,
+) -> dict[str, Any]:
+    """Its point estimate, as one sample, and "objectives" [sweeps]."""
+
+def place_items(factors: dict[str, Any], items: Features) -> dict[str, Any]:
+    """Return "item_factors" and "item_novelty" of new items, by their features alone."""
+
+def fold_in(
+    factors: dict[str, Any], tasks: Tasks, threads: int, variances: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return means and variances, [query rows]."""
+
+def ordered_probit(
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    cuts: NDArray[np.float64],
+    slope: float,
+) -> NDArray[np.float64]:
+    """Return probabilities of the levels, [rows, levels]."""
+
+def fit_ordered_probit(
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    places: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], float]:
+    """Return the most likely cuts [levels - 1] and slope."""

@@ -150,6 +150,13 @@ typedef struct mr_kernels {
     void (*convert_double)(int64_t n, const double *x, void *out);
     /* Without g: the missed steps alone. */
     void (*adam)(int64_t n, const mr_adam *options, void *x, void *m, void *v, const void *_Nullable g);
+
+    /* The lower factor L of a symmetric A = L L' [n, n], in place, zeros above its diagonal; of A the upper triangle is
+     * read. Returns 0, or the 1-based number of the first pivot that is not positive and finite: A is spoilt then. */
+    int64_t (*cholesky)(int64_t n, void *a, int64_t a_row);
+    /* Solves L X = B, or L' X = B if transposed, in place of B [n, m]; of L [n, n] the lower triangle is read. */
+    void (*solve_triangular)(int64_t n, int64_t m, const void *l, int64_t l_row, void *b, int64_t b_row,
+                             int32_t transposed);
 } mr_kernels;
 
 /* Which variants this processor can run (bit 0 baseline, 1 AVX2 and FMA, 2 AVX-512). */

@@ -190,6 +190,84 @@ int32_t mr_adapted_predict(mr_adapted *adapted, mr_features *catalogue, const in
                            mr_poll poll, void *out, mr_error *error);
 void mr_adapted_release(mr_adapted *adapted);
 
+/* ---- Factorisations ---- */
+
+/* Ratings: element k is that of item[k] by user[k]. */
+typedef struct mr_ratings {
+    int64_t count;
+    const int32_t *user, *item; /* [count], codes 0 ..< user_count, item_count */
+    const void *rating;         /* [count], finite */
+    int32_t dtype;              /* of rating */
+    int64_t user_count, item_count;
+} mr_ratings;
+
+/* A posterior in samples of `dimension` = rank + 1 numbers a row, the first the bias; one sample: a point estimate. */
+typedef struct mr_factors {
+    int64_t samples, dimension, items;
+    float *item_factors;    /* [samples, items + 1, dimension]; the last row: an unknown item */
+    float *item_novelty;    /* [items + 1]: 0 with ratings, else the variance in units of content_noise */
+    int64_t user_columns;   /* mr_features_columns of the users, or 1: the intercept alone */
+    float *user_weights;    /* [samples, user_columns, dimension]: prior mean = features x weights */
+    double *user_precision; /* [samples, dimension, dimension] */
+    double *noise;          /* [samples] */
+    double *content_noise;  /* [samples] */
+} mr_factors;
+
+/* How items are placed by their features alone. */
+typedef struct mr_content {
+    int64_t columns, blocks; /* mr_features_columns of the items; 1 + their fields */
+    float *weights;          /* [samples, columns, dimension] */
+    float *residuals;        /* [samples, columns, dimension] */
+    double *variances;       /* [blocks] */
+} mr_content;
+
+typedef struct mr_gibbs {
+    int64_t burn_in, interval, threads; /* threads 0: as many as processors */
+    uint64_t seed;
+} mr_gibbs;
+
+typedef struct mr_least_squares {
+    int64_t sweeps, threads;
+    double penalty, bias_penalty; /* above 0 */
+    uint64_t seed;
+} mr_least_squares;
+
+/* Columns of the weights of a table's features: 1, and a categorical's or bag's size, a dense field's size + 1. */
+int64_t mr_features_columns(mr_features *_Nullable features);
+int64_t mr_features_rows(mr_features *features);
+int64_t mr_features_fields(mr_features *features);
+/* Bayesian matrix factorisation with side information, by Gibbs sampling. Writes all of `out_factors`, `out_content`
+ * and the ratings' mean; tables have user_count and item_count rows. progress: the training RMSE. */
+int32_t mr_factorisation_sample(const mr_ratings *ratings, mr_features *items, mr_features *_Nullable users,
+                                const mr_gibbs *options, mr_poll poll, const mr_factors *out_factors,
+                                const mr_content *out_content, double *out_mean, mr_error *error);
+/* Its point estimate, without features: out_factors of one sample, out_objectives [sweeps]. */
+int32_t mr_factorisation_least_squares(const mr_ratings *ratings, const mr_least_squares *options, mr_poll poll,
+                                       const mr_factors *out_factors, double *out_objectives, double *out_mean,
+                                       mr_error *error);
+/* Writes item_factors and item_novelty of items that are known by their features alone. */
+int32_t mr_factorisation_place(mr_features *items, const mr_content *content, mr_poll poll,
+                               const mr_factors *out_factors, mr_error *error);
+/* Folds each task's user in and writes mean and, if wanted, variance of every query row's rating, tasks in order. */
+int32_t mr_factorisation_predict(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads,
+                                 mr_poll poll, double *out_means, double *_Nullable out_variances, mr_error *error);
+
+/* Levels of a rating of known mean and variance: P(y <= k) = Phi((cuts[k] - slope mean) / deviation), tilted to the mean. */
+typedef struct mr_probit {
+    int64_t level_count;
+    const double *levels;         /* [level_count], rising */
+    const double *_Nullable cuts; /* [level_count - 1], rising; null: half way between the levels */
+    double slope;                 /* above 0 */
+} mr_probit;
+
+/* out [rows, level_count]: the probabilities of the levels. */
+int32_t mr_ordered_probit(const mr_probit *probit, const double *means, const double *variances, int64_t rows,
+                          double *out, mr_error *error);
+/* The most likely cuts and slope where row r has the level places[r], with `probit` as prior. */
+int32_t mr_ordered_probit_fit(const mr_probit *probit, const double *means, const double *variances,
+                              const int64_t *places, int64_t rows, double *out_cuts, double *out_slope,
+                              mr_error *error);
+
 /* ---- Metrics ---- */
 
 enum mr_metric_kind {

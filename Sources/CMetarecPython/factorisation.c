@@ -1,0 +1,418 @@
+/* Factorisations: what is learned is a dict of NumPy arrays, which the library fills and reads in place. */
+#include "types.h"
+#ifdef METAREC_HAS_PYTHON
+
+#include "arrays.h"
+#include "errors.h"
+#include "poll.h"
+#include "values.h"
+
+static const char factors_axes[] = "[samples, items + 1, rank + 1]";
+
+/* A learned dict in use: what the library sees of it, and references that keep the arrays while the GIL is released. */
+typedef struct Factors {
+    mr_factors factors;
+    mr_content content;
+    double mean;
+    PyObject *keep;
+} Factors;
+
+/* The entry `name`, kept; NULL if raised. */
+static PyObject *entry(Factors *out, PyObject *dict, const char *name) {
+    PyObject *value = PyDict_GetItemString(dict, name);
+    if (!value) return raise_error(MR_VALUE_ERROR, "factors: wanted an entry '%s'", name);
+    return PyList_Append(out->keep, value) == 0 ? value : NULL;
+}
+
+static void *vector(Factors *out, PyObject *dict, const char *name, Element element, int64_t length,
+                    const char *axes) {
+    PyObject *value = entry(out, dict, name);
+    PyArrayObject *array = value ? borrow_vector(value, name, element, length, axes) : NULL;
+    return array ? PyArray_DATA(array) : NULL;
+}
+
+static PyArrayObject *cube(Factors *out, PyObject *dict, const char *name, Element element, int64_t middle,
+                           const char *axes) {
+    PyObject *value = entry(out, dict, name);
+    const int64_t shape[3] = {out->factors.samples, middle, out->factors.dimension};
+    return value ? borrow_cube(value, name, element, shape, axes) : NULL;
+}
+
+static bool dict_start(Factors *out, PyObject *dict) {
+    *out = (Factors){.keep = NULL};
+    if (!PyDict_Check(dict)) {
+        PyObject *came = description(dict);
+        if (came) raise_error(MR_TYPE_ERROR, "factors: got %U; wanted a dict", came);
+        Py_XDECREF(came);
+        return false;
+    }
+    out->keep = PyList_New(0);
+    return out->keep != NULL;
+}
+
+/* The shapes follow from item_factors and the number of user columns; every other array has to fit them. */
+static bool factors_read(Factors *out, PyObject *dict) {
+    const int64_t any[3] = {ANY_LENGTH, ANY_LENGTH, ANY_LENGTH};
+    PyObject *value = entry(out, dict, "item_factors");
+    PyArrayObject *array = value ? borrow_cube(value, "item_factors", ELEMENT_FLOAT32, any, factors_axes) : NULL;
+    if (!array) return false;
+    mr_factors *factors = &out->factors;
+    factors->samples = PyArray_DIM(array, 0);
+    factors->items = PyArray_DIM(array, 1) - 1;
+    factors->dimension = PyArray_DIM(array, 2);
+    factors->item_factors = PyArray_DATA(array);
+    if (factors->samples < 1 || factors->items < 0 || factors->dimension < 1) {
+        raise_error(MR_VALUE_ERROR, "item_factors: got an axis without elements; wanted shape %s", factors_axes);
+        return false;
+    }
+    array = cube(out, dict, "user_weights", ELEMENT_FLOAT32, ANY_LENGTH, "[samples, user columns, rank + 1]");
+    if (!array) return false;
+    factors->user_columns = PyArray_DIM(array, 1);
+    factors->user_weights = PyArray_DATA(array);
+    array = cube(out, dict, "user_precision", ELEMENT_FLOAT64, factors->dimension, "[samples, rank + 1, rank + 1]");
+    if (!array) return false;
+    factors->user_precision = PyArray_DATA(array);
+    factors->item_novelty = vector(out, dict, "item_novelty", ELEMENT_FLOAT32, factors->items + 1, "[items + 1]");
+    if (!factors->item_novelty) return false;
+    factors->noise = vector(out, dict, "noise", ELEMENT_FLOAT64, factors->samples, "[samples]");
+    if (!factors->noise) return false;
+    factors->content_noise = vector(out, dict, "content_noise", ELEMENT_FLOAT64, factors->samples, "[samples]");
+    if (!factors->content_noise) return false;
+    value = entry(out, dict, "mean");
+    return value && number_value(value, "mean", &out->mean);
+}
+
+static bool content_read(Factors *out, PyObject *dict) {
+    PyArrayObject *array =
+        cube(out, dict, "item_weights", ELEMENT_FLOAT32, ANY_LENGTH, "[samples, item columns, rank + 1]");
+    if (!array) return false;
+    out->content.columns = PyArray_DIM(array, 1);
+    out->content.weights = PyArray_DATA(array);
+    array = cube(out, dict, "item_residuals", ELEMENT_FLOAT32, out->content.columns,
+                 "[samples, item columns, rank + 1]");
+    if (!array) return false;
+    out->content.residuals = PyArray_DATA(array);
+    PyObject *value = entry(out, dict, "item_variances");
+    PyArrayObject *variances =
+        value ? borrow_vector(value, "item_variances", ELEMENT_FLOAT64, ANY_LENGTH, "[blocks]") : NULL;
+    if (!variances) return false;
+    out->content.blocks = PyArray_DIM(variances, 0);
+    out->content.variances = PyArray_DATA(variances);
+    return true;
+}
+
+static void factors_end(Factors *factors) { Py_CLEAR(factors->keep); }
+
+/* A new array in `dict`; its memory, or NULL if raised. */
+static void *made(PyObject *dict, const char *name, int32_t dtype, int rank, int64_t a, int64_t b, int64_t c) {
+    PyObject *array = new_array(dtype, rank, (const int64_t[]){a, b, c});
+    bool inserted = array && PyDict_SetItemString(dict, name, array) == 0;
+    void *data = inserted ? array_data(array) : NULL;
+    Py_XDECREF(array);
+    return data;
+}
+
+static bool factors_make(PyObject *dict, mr_factors *out) {
+    const int64_t s = out->samples, d = out->dimension;
+    return (out->item_factors = made(dict, "item_factors", MR_FLOAT32, 3, s, out->items + 1, d)) &&
+           (out->item_novelty = made(dict, "item_novelty", MR_FLOAT32, 1, out->items + 1, 0, 0)) &&
+           (out->user_weights = made(dict, "user_weights", MR_FLOAT32, 3, s, out->user_columns, d)) &&
+           (out->user_precision = made(dict, "user_precision", MR_FLOAT64, 3, s, d, d)) &&
+           (out->noise = made(dict, "noise", MR_FLOAT64, 1, s, 0, 0)) &&
+           (out->content_noise = made(dict, "content_noise", MR_FLOAT64, 1, s, 0, 0));
+}
+
+static bool content_make(PyObject *dict, int64_t samples, int64_t dimension, mr_content *out) {
+    return (out->weights = made(dict, "item_weights", MR_FLOAT32, 3, samples, out->columns, dimension)) &&
+           (out->residuals = made(dict, "item_residuals", MR_FLOAT32, 3, samples, out->columns, dimension)) &&
+           (out->variances = made(dict, "item_variances", MR_FLOAT64, 1, out->blocks, 0, 0));
+}
+
+static bool ratings_parse(PyObject *user, PyObject *item, PyObject *rating, mr_ratings *out) {
+    PyArrayObject *users = borrow_vector(user, "user", ELEMENT_INT32, ANY_LENGTH, "[ratings]");
+    if (!users) return false;
+    out->count = PyArray_DIM(users, 0);
+    PyArrayObject *items = borrow_vector(item, "item", ELEMENT_INT32, out->count, "[ratings]");
+    if (!items) return false;
+    PyArrayObject *values = borrow_vector(rating, "rating", ELEMENT_FLOAT, out->count, "[ratings]");
+    if (!values) return false;
+    out->user = PyArray_DATA(users);
+    out->item = PyArray_DATA(items);
+    out->rating = PyArray_DATA(values);
+    out->dtype = array_dtype(values);
+    return true;
+}
+
+static bool progress_check(PyObject **progress) {
+    if (*progress == Py_None) *progress = NULL;
+    if (!*progress || PyCallable_Check(*progress)) return true;
+    raise_error(MR_TYPE_ERROR, "progress: wanted None or a callable (fraction, loss)");
+    return false;
+}
+
+/* Adds the mean to a dict that a call has filled; drops it unless all went well. */
+static PyObject *finished(PyObject *dict, int32_t status, const mr_error *error, double mean) {
+    PyObject *value = succeeded(status, error) ? PyFloat_FromDouble(mean) : NULL;
+    bool whole = value && PyDict_SetItemString(dict, "mean", value) == 0;
+    Py_XDECREF(value);
+    if (whole) return dict;
+    Py_DECREF(dict);
+    return NULL;
+}
+
+/* rank + 1, bounded so that shapes cannot overflow. */
+static bool dimension_from(PyObject *rank, int64_t *out) {
+    if (!integer_from(rank, "rank", 0, out)) return false;
+    if (*out > 256) {
+        raise_error(MR_VALUE_ERROR, "rank: got %lld; wanted at most 256", (long long)*out);
+        return false;
+    }
+    ++*out;
+    return true;
+}
+
+PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"user",    "item",     "rating",  "items", "users",    "user_count", "rank", "samples",
+                               "burn_in", "interval", "threads", "seed",  "progress", NULL};
+    PyObject *user, *item, *rating, *items, *users, *user_count, *rank, *samples, *burn_in, *interval, *threads, *seed;
+    PyObject *progress = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOOOOO|O:sample_factors", keywords, &user, &item, &rating,
+                                     &items, &users, &user_count, &rank, &samples, &burn_in, &interval, &threads,
+                                     &seed, &progress))
+        return NULL;
+    mr_ratings ratings = {0};
+    mr_factors factors = {0};
+    mr_content content = {0};
+    mr_gibbs options = {0};
+    if (!ratings_parse(user, item, rating, &ratings) ||
+        !integer_from(user_count, "user_count", 0, &ratings.user_count) || !dimension_from(rank, &factors.dimension) ||
+        !integer_from(samples, "samples", 1, &factors.samples) ||
+        !integer_from(burn_in, "burn_in", 0, &options.burn_in) ||
+        !integer_from(interval, "interval", 1, &options.interval) ||
+        !integer_from(threads, "threads", 0, &options.threads) || !seed_value(seed, "seed", &options.seed) ||
+        !progress_check(&progress))
+        return NULL;
+    Use item_use = {0}, user_use = {0};
+    PyObject *result = NULL;
+    if (use_argument(&item_use, items, "items", features_type) &&
+        (users == Py_None || use_argument(&user_use, users, "users", features_type))) {
+        mr_features *item_table = item_use.native->handle;
+        mr_features *user_table = users == Py_None ? NULL : user_use.native->handle;
+        ratings.item_count = factors.items = mr_features_rows(item_table);
+        factors.user_columns = mr_features_columns(user_table);
+        content.columns = mr_features_columns(item_table);
+        content.blocks = mr_features_fields(item_table) + 1;
+        PyObject *dict = PyDict_New();
+        if (dict && factors_make(dict, &factors) &&
+            content_make(dict, factors.samples, factors.dimension, &content)) {
+            Poll state;
+            mr_poll poll = poll_start(&state, progress);
+            mr_error error = {0};
+            double mean = 0;
+            int32_t status;
+            Py_BEGIN_ALLOW_THREADS
+            status = mr_factorisation_sample(&ratings, item_table, user_table, &options, poll, &factors, &content,
+                                             &mean, &error);
+            Py_END_ALLOW_THREADS
+            result = finished(dict, status, &error, mean);
+        } else {
+            Py_XDECREF(dict);
+        }
+    }
+    use_end(&user_use);
+    use_end(&item_use);
+    return result;
+}
+
+PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"user",    "item",         "rating",  "user_count", "item_count", "rank", "sweeps",
+                               "penalty", "bias_penalty", "threads", "seed",       "progress",   NULL};
+    PyObject *user, *item, *rating, *user_count, *item_count, *rank, *sweeps, *penalty, *bias_penalty, *threads, *seed;
+    PyObject *progress = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOOOO|O:least_squares_factors", keywords, &user, &item,
+                                     &rating, &user_count, &item_count, &rank, &sweeps, &penalty, &bias_penalty,
+                                     &threads, &seed, &progress))
+        return NULL;
+    mr_ratings ratings = {0};
+    mr_factors factors = {.samples = 1, .user_columns = 1};
+    mr_least_squares options = {0};
+    if (!ratings_parse(user, item, rating, &ratings) ||
+        !integer_from(user_count, "user_count", 0, &ratings.user_count) ||
+        !integer_from(item_count, "item_count", 0, &ratings.item_count) ||
+        !dimension_from(rank, &factors.dimension) || !integer_from(sweeps, "sweeps", 1, &options.sweeps) ||
+        !number_value(penalty, "penalty", &options.penalty) ||
+        !number_value(bias_penalty, "bias_penalty", &options.bias_penalty) ||
+        !integer_from(threads, "threads", 0, &options.threads) || !seed_value(seed, "seed", &options.seed) ||
+        !progress_check(&progress))
+        return NULL;
+    if (ratings.item_count > INT32_MAX || ratings.user_count > INT32_MAX)
+        return raise_error(MR_VALUE_ERROR, "item_count, user_count: wanted at most 2**31 - 1");
+    factors.items = ratings.item_count;
+    PyObject *dict = PyDict_New();
+    double *objectives = dict ? made(dict, "objectives", MR_FLOAT64, 1, options.sweeps, 0, 0) : NULL;
+    if (!objectives || !factors_make(dict, &factors)) {
+        Py_XDECREF(dict);
+        return NULL;
+    }
+    Poll state;
+    mr_poll poll = poll_start(&state, progress);
+    mr_error error = {0};
+    double mean = 0;
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_factorisation_least_squares(&ratings, &options, poll, &factors, objectives, &mean, &error);
+    Py_END_ALLOW_THREADS
+    return finished(dict, status, &error, mean);
+}
+
+PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"factors", "items", NULL};
+    PyObject *dict, *items;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:place_items", keywords, &dict, &items)) return NULL;
+    Factors learned;
+    if (!dict_start(&learned, dict)) return NULL;
+    Use use = {0};
+    PyObject *result = NULL;
+    if (factors_read(&learned, dict) && content_read(&learned, dict) &&
+        use_argument(&use, items, "items", features_type)) {
+        mr_factors out = learned.factors;
+        out.items = mr_features_rows(use.native->handle);
+        PyObject *made_here = PyDict_New();
+        if (made_here &&
+            (out.item_factors = made(made_here, "item_factors", MR_FLOAT32, 3, out.samples, out.items + 1,
+                                     out.dimension)) &&
+            (out.item_novelty = made(made_here, "item_novelty", MR_FLOAT32, 1, out.items + 1, 0, 0))) {
+            Poll state;
+            mr_poll poll = poll_start(&state, NULL);
+            mr_error error = {0};
+            int32_t status;
+            Py_BEGIN_ALLOW_THREADS
+            status = mr_factorisation_place(use.native->handle, &learned.content, poll, &out, &error);
+            Py_END_ALLOW_THREADS
+            if (succeeded(status, &error)) result = Py_NewRef(made_here);
+        }
+        Py_XDECREF(made_here);
+    }
+    use_end(&use);
+    factors_end(&learned);
+    return result;
+}
+
+PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"factors", "tasks", "threads", "variances", NULL};
+    PyObject *dict, *argument, *thread_argument;
+    int wants_variances;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOp:fold_in", keywords, &dict, &argument, &thread_argument,
+                                     &wants_variances))
+        return NULL;
+    int64_t threads;
+    Factors learned;
+    if (!integer_from(thread_argument, "threads", 0, &threads) || !dict_start(&learned, dict)) return NULL;
+    Use use = {0};
+    PyObject *means = NULL, *variances = NULL, *result = NULL;
+    if (factors_read(&learned, dict) && use_argument(&use, argument, "tasks", tasks_type)) {
+        int64_t task_count, support_rows, query_rows;
+        mr_tasks_counts(use.native->handle, &task_count, &support_rows, &query_rows);
+        means = new_array(MR_FLOAT64, 1, &query_rows);
+        variances = !means ? NULL : wants_variances ? new_array(MR_FLOAT64, 1, &query_rows) : Py_NewRef(Py_None);
+        if (variances) {
+            double *mean_data = array_data(means), *variance_data = wants_variances ? array_data(variances) : NULL;
+            Poll state;
+            mr_poll poll = poll_start(&state, NULL);
+            mr_error error = {0};
+            int32_t status;
+            Py_BEGIN_ALLOW_THREADS
+            status = mr_factorisation_predict(&learned.factors, learned.mean, use.native->handle, threads, poll,
+                                              mean_data, variance_data, &error);
+            Py_END_ALLOW_THREADS
+            if (succeeded(status, &error)) result = PyTuple_Pack(2, means, variances);
+        }
+    }
+    Py_XDECREF(means);
+    Py_XDECREF(variances);
+    use_end(&use);
+    factors_end(&learned);
+    return result;
+}
+
+typedef struct Moments {
+    mr_probit probit;
+    const double *means, *variances;
+    int64_t rows;
+} Moments;
+
+static bool moments_parse(PyObject *mean_argument, PyObject *variance_argument, PyObject *level_argument,
+                          Moments *out) {
+    PyArrayObject *means = borrow_vector(mean_argument, "means", ELEMENT_FLOAT64, ANY_LENGTH, "[rows]");
+    if (!means) return false;
+    out->rows = PyArray_DIM(means, 0);
+    PyArrayObject *variances = borrow_vector(variance_argument, "variances", ELEMENT_FLOAT64, out->rows, "[rows]");
+    if (!variances) return false;
+    PyArrayObject *levels = borrow_vector(level_argument, "levels", ELEMENT_FLOAT64, ANY_LENGTH, "[levels]");
+    if (!levels) return false;
+    out->means = PyArray_DATA(means);
+    out->variances = PyArray_DATA(variances);
+    out->probit = (mr_probit){.level_count = PyArray_DIM(levels, 0), .levels = PyArray_DATA(levels), .slope = 1};
+    return true;
+}
+
+static const double *cuts_parse(PyObject *argument, const mr_probit *probit) {
+    int64_t count = probit->level_count - 1;
+    PyArrayObject *cuts = borrow_vector(argument, "cuts", ELEMENT_FLOAT64, count < 0 ? 0 : count, "[levels - 1]");
+    return cuts ? PyArray_DATA(cuts) : NULL;
+}
+
+PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"means", "variances", "levels", "cuts", "slope", NULL};
+    PyObject *means, *variances, *levels, *cuts, *slope;
+    Moments moments;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:ordered_probit", keywords, &means, &variances, &levels,
+                                     &cuts, &slope) ||
+        !moments_parse(means, variances, levels, &moments) ||
+        !(moments.probit.cuts = cuts_parse(cuts, &moments.probit)) ||
+        !number_value(slope, "slope", &moments.probit.slope))
+        return NULL;
+    PyObject *result = new_array(MR_FLOAT64, 2, (const int64_t[]){moments.rows, moments.probit.level_count});
+    if (!result) return NULL;
+    double *out = array_data(result);
+    mr_error error = {0};
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_ordered_probit(&moments.probit, moments.means, moments.variances, moments.rows, out, &error);
+    Py_END_ALLOW_THREADS
+    if (!succeeded(status, &error)) Py_CLEAR(result);
+    return result;
+}
+
+PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"means", "variances", "levels", "places", NULL};
+    PyObject *means, *variances, *levels, *place_argument;
+    Moments moments;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:fit_ordered_probit", keywords, &means, &variances, &levels,
+                                     &place_argument) ||
+        !moments_parse(means, variances, levels, &moments))
+        return NULL;
+    PyArrayObject *places = borrow_vector(place_argument, "places", ELEMENT_INT64, moments.rows, "[rows]");
+    if (!places) return NULL;
+    const int64_t *place_data = PyArray_DATA(places);
+    const int64_t cut_count = moments.probit.level_count > 0 ? moments.probit.level_count - 1 : 0;
+    PyObject *cuts = new_array(MR_FLOAT64, 1, &cut_count);
+    if (!cuts) return NULL;
+    double *out = array_data(cuts), slope = 1;
+    mr_error error = {0};
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_ordered_probit_fit(&moments.probit, moments.means, moments.variances, place_data, moments.rows, out,
+                                   &slope, &error);
+    Py_END_ALLOW_THREADS
+    if (!succeeded(status, &error)) Py_CLEAR(cuts);
+    return cuts ? Py_BuildValue("(Nd)", cuts, slope) : NULL;
+}
+
+#endif

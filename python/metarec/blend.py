@@ -1,0 +1,186 @@
+"""Several models' distributions in one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.arrays import as_count
+from metarec.dataset import Dataset
+from metarec.decisions import Floats
+from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.estimator import DistributionEstimator
+from metarec.splits import Splits
+from metarec.tasks import TaskSet
+
+#: Whether the item of a query row has training ratings; each kind has weights of its own.
+KINDS = ("known", "new")
+
+# Below any probability that matters; a model that rules a level out does not rule it out alone.
+_FLOOR = 1e-9
+
+
+class Blend(DistributionEstimator):
+    r"""Log-linear blend of models that give distributions over the same levels.
+
+    .. math:: P(r) \propto \prod_k P_k(r)^{w_k}, \quad w_k \ge 0, \quad \sum_k w_k = 1,
+
+    with weights that maximise the likelihood of the validation queries, apart for items with and
+    without training ratings. That is concave: there is one best set of weights. Models fail in
+    different ways, and a blend is often better than the best of them.
+
+    Parameters
+    ----------
+    models : sequence of models
+        Each with ``fit(dataset, validation)``, ``levels_`` and ``predict(tasks, decision=...)``.
+        What is fitted already is used as it is; the others are fitted by `fit`.
+    draws : int
+        Draws of the validation scenarios that the weights are learned from.
+
+    Attributes
+    ----------
+    weights_ : dict
+        Under "known" and "new" the models' weights.
+
+    References
+    ----------
+    Genest, Zidek: Combining probability distributions. Statistical Science 1 (1986).
+
+    Examples
+    --------
+    >>> import metarec as mr
+    >>> splits = mr.split.cold_start(mr.datasets.synthetic(users=300, items=150, seed=0), seed=0)
+    >>> fast = {"samples": 5, "burn_in": 10}
+    >>> models = [mr.BayesianMF(rank=0, **fast), mr.BayesianMF(rank=4, **fast)]
+    >>> blend = mr.Blend(models).fit(splits.train, splits.validation)
+    >>> bool(np.isclose(blend.weights_["known"].sum(), 1))
+    True
+    """
+
+    weights_: dict[str, Floats]
+
+    def __init__(self, models: Sequence[Any], *, draws: int = 2) -> None:
+        self.models, self.draws = models, draws
+
+    def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
+        models = list(self.models)
+        draws = as_count(self.draws, "draws", 1)
+        if not models:
+            raise InvalidValueError("models: expected at least one, got none")
+        if validation is None or not any(map(len, validation.scenarios.values())):
+            raise InvalidValueError("validation: expected splits.validation, to learn weights by")
+        for model in models:
+            if getattr(model, "levels_", None) is None:
+                model.fit(dataset, validation)
+        self._shared_levels(models)
+        self._known = np.bincount(dataset.item, minlength=dataset.items.rows) > 0
+        logs: dict[str, list[Floats]] = {kind: [] for kind in KINDS}
+        hits: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in KINDS}
+        for scenario in validation.values():
+            for draw in range(min(draws, scenario.draws or draws) if len(scenario) else 0):
+                tasks = scenario.tasks(draw)
+                parts = self._logs(tasks)
+                levels = self._shared_levels(models)
+                targets = tasks.query_targets()[0].astype(np.float64)
+                nearest = np.abs(targets[:, None] - levels).argmin(axis=1)
+                known = self._is_known(tasks)
+                for kind, rows in (("known", known), ("new", ~known)):
+                    logs[kind].append(parts[:, rows])
+                    hits[kind].append(nearest[rows])
+        self.weights_ = {
+            kind: best_weights(np.concatenate(logs[kind], axis=1), np.concatenate(hits[kind]))
+            for kind in KINDS
+        }
+
+    def _shared_levels(self, models: Sequence[Any]) -> Floats:
+        first = np.asarray(getattr(models[0], "levels_", None), np.float64)
+        for place, model in enumerate(models):
+            levels = getattr(model, "levels_", None)
+            if levels is None:
+                raise InvalidTypeError(
+                    f"models[{place}]: {type(model).__name__} gives no distribution over levels"
+                )
+            if not np.array_equal(np.asarray(levels, np.float64), first):
+                raise InvalidValueError(
+                    f"models[{place}]: has the levels {levels}, models[0] has {first}"
+                )
+        return first
+
+    def _is_known(self, tasks: TaskSet) -> NDArray[np.bool_]:
+        items = tasks.item_index[tasks.query()[0]]
+        return (items >= 0) & self._known[items]
+
+    def _logs(self, tasks: TaskSet) -> Floats:
+        """Return every model's log probabilities, [models, rows, levels]."""
+        given = [model.predict(tasks, decision="distribution") for model in self.models]
+        return np.log(np.maximum(np.asarray(given, np.float64), _FLOOR))
+
+    def _predict(self, tasks: TaskSet) -> Floats:
+        raise InvalidValueError("decision: of ratings that have no levels")
+
+    def _distribution(self, tasks: TaskSet, levels: Floats) -> Floats:
+        known = self._is_known(tasks)[:, None]
+        by_row = np.where(known, self.weights_["known"], self.weights_["new"])
+        return _normalised(np.einsum("rk,krl->rl", by_row, self._logs(tasks)))
+
+    def weights(self) -> Mapping[str, Mapping[str, float]]:
+        """Return the weights by kind and by the models' class names, numbered where they repeat."""
+        names: list[str] = []
+        for model in self.models:
+            name = type(model).__name__
+            count = sum(1 for other in names if other.split(" ")[0] == name)
+            names.append(name if not count else f"{name} {count + 1}")
+        return {
+            kind: dict(zip(names, values.tolist(), strict=True))
+            for kind, values in self.weights_.items()
+        }
+
+
+def best_weights(logs: Floats, hits: NDArray[np.int64], steps: int = 500) -> Floats:
+    """Return the weights on the simplex under which the levels that came are most likely.
+
+    Exponentiated gradient with a step size that grows while the likelihood does and is halved when
+    it does not (Kivinen and Warmuth 1997); equal weights where there are no rows.
+
+    Parameters
+    ----------
+    logs : float64 [models, rows, levels]
+        Log probabilities.
+    hits : int64 [rows]
+        The level of each row.
+    """
+    models, rows, _ = logs.shape
+    weights = np.full(models, 1 / models)
+    if not rows or models == 1:
+        return weights
+    index = np.arange(rows)
+    own = logs[:, index, hits].mean(axis=1)
+
+    def likelihood(w: Floats) -> tuple[float, Floats]:
+        probabilities = _normalised(np.tensordot(w, logs, 1))
+        value = float(np.log(np.maximum(probabilities[index, hits], 1e-300)).mean())
+        return value, own - np.einsum("rl,krl->k", probabilities, logs) / rows
+
+    value, gradient = likelihood(weights)
+    rate = 1.0
+    for _ in range(steps):
+        proposal = weights * np.exp(rate * (gradient - gradient.max()))
+        proposal /= proposal.sum()
+        new, slope = likelihood(proposal)
+        if new > value:
+            done = new - value < 1e-9
+            weights, value, gradient, rate = proposal, new, slope, rate * 1.5
+            if done:
+                break
+        else:
+            rate /= 4
+            if rate < 1e-6:
+                break
+    return weights
+
+
+def _normalised(logs: Floats) -> Floats:
+    """Return the probabilities of rows of logs that do not sum to one yet."""
+    values = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(values / values.sum(axis=1, keepdims=True), np.float64)

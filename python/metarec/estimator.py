@@ -1,0 +1,171 @@
+"""What every model shares that is fitted to a data set and predicts tasks."""
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.arrays import ragged_range
+from metarec.dataset import Dataset
+from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
+from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
+from metarec.parameters import Parametrised
+from metarec.splits import Splits
+from metarec.tasks import TaskSet
+
+
+class Estimator(Parametrised, ABC):
+    """A model of one item table: `fit` learns from ratings, `predict` answers query rows.
+
+    Attributes
+    ----------
+    mean_ : float
+        Mean of the training ratings, μ.
+    """
+
+    mean_: float
+
+    def __init__(self) -> None:
+        """Without options."""
+
+    def fit(self, dataset: Dataset, validation: Splits | None = None) -> Self:
+        """Learn from the training part.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Such as ``splits.train``.
+        validation : Splits, optional
+            For models that choose something by it; the others do not look at it.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            Not a data set, or one without ratings; an option that cannot be used.
+        """
+        if not isinstance(dataset, Dataset):
+            raise InvalidTypeError(f"dataset: expected Dataset, got {type(dataset).__name__}")
+        if validation is not None and not isinstance(validation, Splits):
+            raise InvalidTypeError(
+                f"validation: expected splits.validation, got {type(validation).__name__}"
+            )
+        if not len(dataset):
+            raise InvalidValueError("dataset: has no ratings, wanted at least one")
+        self.__dict__.pop("mean_", None)
+        self._fit(dataset, validation)
+        self._item_rows = dataset.items.rows
+        self.mean_ = float(dataset.rating.mean(dtype=np.float64))
+        return self
+
+    def predict(self, tasks: TaskSet) -> Floats:
+        """Predict the query rows in order, ``[query rows]``, each from its task's support.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InvalidTypeError, InvalidValueError
+            Not tasks, or of another item table than that of training.
+        """
+        return self._predict(self._checked(tasks))
+
+    @abstractmethod
+    def _fit(self, dataset: Dataset, validation: Splits | None) -> None: ...
+
+    @abstractmethod
+    def _predict(self, tasks: TaskSet) -> Floats: ...
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether `fit` has ended well."""
+        return hasattr(self, "mean_")
+
+    def _checked(self, tasks: TaskSet) -> TaskSet:
+        if not isinstance(tasks, TaskSet):
+            raise InvalidTypeError(f"tasks: expected TaskSet, got {type(tasks).__name__}")
+        if not self.is_fitted:
+            raise NotFittedError(f"{self!r}: call fit(splits.train) first")
+        if tasks.items.rows != self._item_rows:
+            raise InvalidValueError(
+                f"tasks: of {tasks.items.rows} items, wanted the {self._item_rows} of training"
+            )
+        return tasks
+
+
+class DistributionEstimator(Estimator):
+    """An estimator that gives a distribution over the levels of the rating scale.
+
+    Attributes
+    ----------
+    levels_ : float64 [levels] or None
+        The levels, ascending; None where ratings are continuous: then there is only the mean.
+    """
+
+    levels_: Floats | None
+
+    def fit(self, dataset: Dataset, validation: Splits | None = None) -> Self:
+        """Learn from the training part, as `Estimator.fit`."""
+        super().fit(dataset, validation)
+        self.levels_ = levels_of(dataset)
+        return self
+
+    def predict(self, tasks: TaskSet, decision: Decision = "mean") -> Floats:
+        """Predict the query rows in order.
+
+        Parameters
+        ----------
+        tasks : TaskSet
+        decision : "mean", "median", "mode" or "distribution"
+            What to read off the distribution: best for the squared error, for the absolute error,
+            for exact hits; or all of it, ``[query rows, levels]``.
+
+        Raises
+        ------
+        NotFittedError, InvalidTypeError, InvalidValueError
+            As in `Estimator.predict`; or a decision other than the mean of continuous ratings.
+        """
+        self._checked(tasks)
+        check_decision(decision)
+        if self.levels_ is None:
+            if decision != "mean":
+                raise InvalidValueError(f"decision: {decision!r} of ratings that have no levels")
+            return self._predict(tasks)
+        return decide(self._distribution(tasks, self.levels_), self.levels_, decision)
+
+    @abstractmethod
+    def _distribution(self, tasks: TaskSet, levels: Floats) -> Floats: ...
+
+
+class Support:
+    """The supports of tasks as flat arrays, and the items of their query rows."""
+
+    def __init__(self, tasks: TaskSet) -> None:
+        rows, offsets = tasks.support()
+        self.counts, self.starts = np.diff(offsets), offsets[:-1]
+        self.items = tasks.item_index[rows]
+        self.ratings = tasks.targets[rows].astype(np.float64)
+        self.task = np.repeat(np.arange(len(self.counts)), self.counts)
+        rows, offsets = tasks.query()
+        self.query_items = tasks.item_index[rows]
+        self.query_counts = np.diff(offsets)
+        self.query_task = np.repeat(np.arange(len(self.counts)), self.query_counts)
+
+    def sums(self, values: Floats) -> Floats:
+        """Sum one value a support row over each task."""
+        return np.bincount(self.task, values, len(self.counts)).astype(np.float64, copy=False)
+
+    def query_rows(self, values: Floats) -> Floats:
+        """Give each query row its task's value."""
+        return values[self.query_task]
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return every query row with every row of its task's support, as two arrays of rows."""
+        counts = self.counts[self.query_task]
+        query = np.repeat(np.arange(len(self.query_items)), counts)
+        return query, ragged_range(self.starts[self.query_task], counts)
+
+
+def of_items(values: NDArray[np.floating], items: NDArray[np.int32]) -> Floats:
+    """Return one value an item, 0 for unknown items (−1)."""
+    return np.where(items >= 0, values[items], 0.0)
