@@ -26,6 +26,25 @@ PyObject *learner_predict(PyObject *self, PyObject *args, PyObject *kwargs) {
     return run_result(&run, status, predictions);
 }
 
+PyObject *learner_distribution(PyObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *tasks = tasks_argument(args, kwargs);
+    Run run;
+    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    int64_t task_count, support_rows, query_rows, levels = 0;
+    mr_tasks_counts(run.tasks, &task_count, &support_rows, &query_rows);
+    int32_t dtype, status = mr_learner_level_count(run.learner, &levels, &run.error);
+    PyObject *probabilities = NULL;
+    if (status == MR_OK && tensors_dtype(run.learner_use.native, &dtype))
+        probabilities = new_array(dtype, 2, (const int64_t[]){query_rows, levels});
+    if (probabilities) {
+        void *out = array_data(probabilities);
+        Py_BEGIN_ALLOW_THREADS
+        status = mr_learner_distribution(run.learner, run.tasks, run.poll, out, &run.error);
+        Py_END_ALLOW_THREADS
+    }
+    return run_result(&run, status, probabilities);
+}
+
 PyObject *learner_adapted_parameters(PyObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *tasks = tasks_argument(args, kwargs);
     Run run;

@@ -181,6 +181,23 @@ public func mr_learner_predict(
     bridge(error) { try learner(handle).exclusively { try $0.predict(tasks(set), into: out, poll: Poll(poll)) } }
 }
 
+/// Levels of the loss.
+@c @implementation
+public func mr_learner_level_count(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { $0.levelCount }) }
+}
+
+/// Distributions of the query rows over the levels.
+@c @implementation
+public func mr_learner_distribution(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafeMutableRawPointer,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.distribution(tasks(set), into: out, poll: Poll(poll)) } }
+}
+
 /// Adapted parameters of every task.
 @c @implementation
 public func mr_learner_adapted_parameters(

@@ -12,9 +12,12 @@ public final class AdaptedLearner {
     private var values: [Int: Buffer] = [:]
     /// By table: the rows that were adapted, by their place in the table.
     private var rows: [Int: [Int32: Int]] = [:]
+    /// Of an algorithm that does not predict by adapted parameters alone: the task that it was adapted to.
+    private let support: TaskSet?
 
-    init(_ learner: Learner, _ state: Learner.State, _ worker: Worker, _ memory: TaskMemory) {
+    init(_ learner: Learner, _ state: Learner.State, _ worker: Worker, _ memory: TaskMemory, _ tasks: TaskSet) {
         self.learner = learner
+        support = learner.options.algorithm.predictsByParameters ? nil : tasks
         self.state = state
         steps = state.store.steps
         let adapted = state.model.adapted.indices.filter { state.model.adapted[$0] }
@@ -45,6 +48,7 @@ public final class AdaptedLearner {
             throw MetarecError.state("the model has been trained since this user was adapted: call adapt again")
         }
         guard tasks.count == 1 else { throw MetarecError.value("tasks: \(tasks.count) tasks, wanted exactly one") }
+        if let support { return try predict(tasks, from: support, into: out) }
         var parameters = state.parameterPointers
         for (index, buffer) in values where !state.model.specs[index].isTable {
             parameters[index] = UnsafeRawPointer(buffer.pointer)
@@ -57,6 +61,20 @@ public final class AdaptedLearner {
                 guard memory.working.queryCount == tasks.queryRows else { throw TaskSet.changed }
                 memory.gather(from: state.store)
                 overlay(memory)
+                memory.bind(to: worker)
+            },
+            store: { _, worker in worker.copyOutput(0, to: out) })
+    }
+
+    /// By adapting anew to the support, with these query rows.
+    private func predict(_ tasks: TaskSet, from support: TaskSet, into out: UnsafeMutableRawPointer) throws {
+        let memory = state.memory(1)[0]
+        try state.prediction.run(
+            count: 1, threads: 1, parameters: state.parameterPointers,
+            load: { _, _, worker in
+                try memory.working.load(0, of: tasks, support: support)
+                guard memory.working.queryCount == tasks.queryRows else { throw TaskSet.changed }
+                memory.gather(from: state.store)
                 memory.bind(to: worker)
             },
             store: { _, worker in worker.copyOutput(0, to: out) })

@@ -72,13 +72,14 @@ extension Learner {
     private func step(
         _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ poll: Poll, in state: State
     ) throws -> Double {
-        let (seed, rate) = (options.seed, options.unknownRate)
+        let (seed, rate, dropout) = (options.seed, options.unknownRate, state.model.dropout)
         let loss = try accumulate(
             batch, of: tasks,
             draw: { task in
                 let episode = episodes?.episode(seed: seed, epoch: epoch, task: task)
                 let keys = SeededGenerator(seed, 0x41DE, UInt64(bitPattern: Int64(epoch)), UInt64(task))
-                return (episode, rate > 0 ? Hiding(rate: rate, generator: keys) : nil)
+                let hides = rate > 0 || dropout != nil
+                return (episode, hides ? Hiding(rate: rate, dropout: dropout, generator: keys) : nil)
             },
             poll: poll, in: state)
         var gradients: [ParameterGradient] = []

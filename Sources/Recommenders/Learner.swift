@@ -44,6 +44,7 @@ public final class Learner {
         let adaptation: Executor
         let supportLosses: Executor
         let scoring: Executor
+        let distribution: Executor?
         let sparse: [SparseGradient]
         let dense: [Buffer?]
         let tensors: [Tensor]
@@ -60,6 +61,7 @@ public final class Learner {
             adaptation = Executor(plans.adaptation, precision, model.interface)
             supportLosses = Executor(plans.supportLosses, precision, model.interface)
             scoring = Executor(plans.scoring, precision, model.interface)
+            distribution = plans.distribution.map { Executor($0, options.precision, model.interface) }
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
             tensors = Learner.tensors(of: store, model)
@@ -83,6 +85,9 @@ public final class Learner {
     public var precision: Precision { options.precision }
     /// Number of inner steps.
     public var innerSteps: Int { options.algorithm.innerSteps }
+
+    /// Number of levels of the loss's distribution; 0 where it has none.
+    public var levelCount: Int { options.loss.levels.count }
 
     /// The state, or an error before `initialize`.
     func initialized() throws -> State {

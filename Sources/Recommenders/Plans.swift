@@ -1,12 +1,14 @@
 import Graph
 import MetaLearning
 
-/// The five programs of a learner, compiled from one model.
+/// The programs of a learner, compiled from one model.
 struct Plans {
     /// Outputs: the meta-loss, then the gradient of every parameter.
     let training: Plan
     /// Outputs: predictions of the query after adaptation.
     let prediction: Plan
+    /// Outputs: the distribution of the query over the loss's levels, after adaptation; nil where it has none.
+    let distribution: Plan?
     /// Outputs: every adapted parameter after the inner loop.
     let adaptation: Plan
     /// Outputs: the support loss before and after each inner step.
@@ -18,11 +20,23 @@ struct Plans {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
         training = try compile { trace in
             let objective = model.algorithm.metaObjective(trace.task)
-            return [objective.loss] + objective.gradients
+            guard let penalty = trace.penalty else { return [objective.loss] + objective.gradients }
+            let more = gradients(of: penalty, with: trace.task.θ[trace.task.θ.names])
+            return [objective.loss + penalty] + zip(objective.gradients, more).map { $0 + $1 }
         }
-        prediction = try compile { [$0.predictions(model.algorithm.adapt($0.task).parameters)] }
+        prediction = try compile { trace in
+            let output = model.algorithm.output(trace.task)
+            return [trace.predictions(output, trace.task.θ)]
+        }
+        distribution =
+            model.loss.levels.isEmpty
+            ? nil
+            : try compile { trace in
+                let output = model.algorithm.output(trace.task)
+                return [trace.distribution(output, trace.task.θ)].compactMap { $0 }
+            }
         adaptation = try compile { model.algorithm.adapt($0.task).parameters[$0.task.adapted] }
         supportLosses = try compile { model.algorithm.adapt($0.task).losses }
-        scoring = try compile { [$0.predictions($0.task.θ)] }
+        scoring = try compile { [$0.predictions($0.task.output(.query, $0.task.θ), $0.task.θ)] }
     }
 }

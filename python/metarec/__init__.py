@@ -12,6 +12,7 @@ from typing import Any
 from metarec import datasets, errors, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
+from metarec.cold_start import ColdStart
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
@@ -29,6 +30,7 @@ __all__ = [
     "AdaptedUser",
     "Bag",
     "Categorical",
+    "ColdStart",
     "Component",
     "Dataset",
     "Dense",

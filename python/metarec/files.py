@@ -87,6 +87,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     arrays = {f"parameter/{name}": value for name, value in model.parameters().items()}
     arrays |= {f"optimizer/{name}": value for name, value in native.optimizer_state().items()}
     about: dict[str, Any] = {"steps": native.steps, "history": model.history_}
+    about["learned"] = model._learned()
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -102,6 +103,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
 def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
     """Give `model`, which has its options, what `describe` told."""
     stored = _under("data/", arrays)
+    model._restore_learned(about.get("learned", {}))
     if "data" in about:
         data = Dataset.from_state(stored, about["data"])
         model._begin(data.tasks(), data)
@@ -128,10 +130,11 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
 
 
 def _classes() -> dict[str, type["MetaLearner"]]:
+    from metarec.cold_start import ColdStart
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {kind.__name__: kind for kind in (MetaLearner, MeLU, FineTune)}
+    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, MeLU, FineTune)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:

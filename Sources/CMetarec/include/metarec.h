@@ -150,6 +150,10 @@ int32_t mr_learner_train_epoch(mr_learner *learner, mr_tasks *tasks, const mr_ep
 
 /* Predictions of the query rows after adaptation to the support, in row order: out [query rows] in the learner's dtype. */
 int32_t mr_learner_predict(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);
+/* Levels of the loss's distribution; 0 where it has none. */
+int32_t mr_learner_level_count(mr_learner *learner, int64_t *out, mr_error *error);
+/* The distribution behind these predictions: out [query rows, levels]. Fails with MR_STATE_ERROR where there is none. */
+int32_t mr_learner_distribution(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);
 /* out: one buffer [task_count, shape...] per *adapted* parameter, in the order of mr_learner_tensor. */
 int32_t mr_learner_adapted_parameters(mr_learner *learner, mr_tasks *tasks, mr_poll poll,
                                       void *_Nonnull const *_Nonnull out, mr_error *error);
