@@ -25,6 +25,14 @@ public struct Representation {
     }
 }
 
+extension Representation {
+    /// What the head makes of it: features · head.weight + head.bias + offset.
+    public func output(_ θ: Parameters) -> Output {
+        let linear = features.matmul(θ["head.weight"]) + θ["head.bias"]
+        return Output(mean: offset.map { linear + $0 } ?? linear)
+    }
+}
+
 /// The widths of a `Representation`.
 public struct RepresentationShape: Hashable, Sendable {
     /// Columns of the features.

@@ -45,6 +45,8 @@ public struct TaskProblem {
     public let adapted: [String]
     /// What is under the head for some of the task's rows: support or query.
     public let represent: (Segment, Parameters) -> Representation
+    /// What the head makes of that.
+    public let output: (Segment, Parameters) -> Output
     /// The targets of some rows, `[rows, 1]`.
     public let targets: (Segment) -> Value
     /// The targets as levels, `[rows, levels]`, one 1 a row; nil where the loss has no levels.
@@ -55,22 +57,17 @@ public struct TaskProblem {
     /// A task.
     public init(
         θ: Parameters, adapted: [String], represent: @escaping (Segment, Parameters) -> Representation,
-        targets: @escaping (Segment) -> Value, levels: @escaping (Segment) -> Value? = { _ in nil },
+        output: @escaping (Segment, Parameters) -> Output, targets: @escaping (Segment) -> Value,
+        levels: @escaping (Segment) -> Value? = { _ in nil },
         rowLosses: @escaping (Output, Segment, Parameters) -> Value
     ) {
         self.θ = θ
         self.adapted = adapted
         self.represent = represent
+        self.output = output
         self.targets = targets
         self.levels = levels
         self.rowLosses = rowLosses
-    }
-
-    /// What the head makes of some rows: support or query.
-    public func output(_ segment: Segment, _ θ: Parameters) -> Output {
-        let rows = represent(segment, θ)
-        let linear = rows.features.matmul(θ["head.weight"]) + θ["head.bias"]
-        return Output(mean: rows.offset.map { linear + $0 } ?? linear)
     }
 
     /// The mean loss over some of the task's rows, `[1, 1]`; 0 where there are none.

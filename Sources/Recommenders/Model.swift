@@ -118,15 +118,16 @@ struct Model {
         let supportTargets = graph.input(Model.supportTargets, Shape(.support, 1))
         let queryTargets = graph.input(Model.queryTargets, Shape(.query, 1))
 
+        func represent(_ segment: Segment, _ θ: Parameters) -> Representation {
+            let fields = segment == .query ? query : support
+            return backbone.represent(
+                items: Array(fields[..<items.count]), users: Array(fields[items.count...]),
+                rows: segment == .query ? .query : .support, θ)
+        }
         func targets(_ segment: Segment) -> Value { segment == .query ? queryTargets : supportTargets }
         let task = TaskProblem(
             θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0),
-            represent: { segment, θ in
-                let fields = segment == .query ? query : support
-                return backbone.represent(
-                    items: Array(fields[..<items.count]), users: Array(fields[items.count...]),
-                    rows: segment == .query ? .query : .support, θ)
-            },
+            represent: represent, output: { represent($0, $1).output($1) },
             targets: targets, levels: { loss.levels(of: targets($0)) },
             rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) })
         return Trace(

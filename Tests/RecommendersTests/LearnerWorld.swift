@@ -128,7 +128,18 @@ struct TestLearner {
             "backbone.embedding_dim": .numbers([3]), "backbone.hidden": .numbers([6, 4]), "dtype": .text("float64"),
             "algorithm.inner_lr": .numbers([0.05]), "algorithm.inner_steps": .numbers([2]), "threads": .numbers([1]),
         ]
-        learner = try Learner(small.merging(given) { $1 })
+        let all = small.merging(given) { $1 }
+        // Options of the small network and of gradient descent, where the parts chosen have them.
+        var known = Set(["dtype", "threads"].map { $0 } + given.keys)
+        func schema(_ role: String, _ schemas: [ComponentSchema]) -> ComponentSchema {
+            if case .text(let name)? = all[role] { schemas.first { $0.name == name }! } else { schemas[0] }
+        }
+        for (role, schemas) in [
+            ("algorithm", Registry.algorithms.map { $0.schema }), ("backbone", Registry.backbones.map { $0.schema }),
+        ] {
+            known.formUnion(schema(role, schemas).options.map { "\(role).\($0.name)" })
+        }
+        learner = try Learner(all.filter { known.contains($0.key) })
         try learner.initialize(tasks)
         // Unknown items are all zeros: biases keep their relus off the kink.
         var generator = TestGenerator(1)

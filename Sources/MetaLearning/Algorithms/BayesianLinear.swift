@@ -18,6 +18,8 @@ public struct BayesianLinear: MetaAlgorithm {
             OptionSchema(
                 "hidden", .integers(minimum: 1), default: .numbers([128, 64]),
                 "Widths of the correction's hidden layers."),
+            OptionSchema(
+                "l2", .number(minimum: 0), default: .numbers([0]), "Penalty on the squares of the attention's weights."),
         ],
         documentation: """
             The inner loop is one solve: the posterior of a linear head, with its variance.
@@ -54,7 +56,8 @@ public struct BayesianLinear: MetaAlgorithm {
         noise = options.number("noise")
         isMarginal = options.text("objective") == "marginal"
         attention = SupportAttention(
-            heads: options.integer("attention"), hidden: options.numbers("hidden").map { Int($0) })
+            heads: options.integer("attention"), hidden: options.numbers("hidden").map { Int($0) },
+            l2: options.number("l2"))
     }
 
     /// Prior, noise, and the attention's.
@@ -138,7 +141,8 @@ public struct BayesianLinear: MetaAlgorithm {
 
     /// ∇ L(query), or ∇ −log p(support) / S
     public func metaObjective(_ task: TaskProblem) -> MetaObjective {
-        let loss = isMarginal ? marginal(task) : task.rowLosses(output(task), .query, task.θ).mean
+        var loss = isMarginal ? marginal(task) : task.rowLosses(output(task), .query, task.θ).mean
+        if let penalty = attention?.penalty(task.θ) { loss = loss + penalty }
         return MetaObjective(loss: loss, gradients: gradients(of: loss, with: task.θ[task.θ.names]))
     }
 

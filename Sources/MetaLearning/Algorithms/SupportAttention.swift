@@ -5,12 +5,21 @@ import Graph
 struct SupportAttention {
     private let heads: Int
     private let hidden: [Int]
+    private let l2: Double
 
     /// Nil without heads.
-    init?(heads: Int, hidden: [Int]) {
+    init?(heads: Int, hidden: [Int], l2: Double) {
         guard heads > 0 else { return nil }
         self.heads = heads
         self.hidden = hidden
+        self.l2 = l2
+    }
+
+    /// The weighted sum of squares; nil without weight.
+    func penalty(_ θ: Parameters) -> Value? {
+        guard l2 > 0 else { return nil }
+        let squares = θ.names.filter { $0.hasPrefix("attention.") }.map { θ[$0].square.sum }
+        return l2 * squares.dropFirst().reduce(squares[0], +)
     }
 
     /// Columns of queries, keys and values: the tokens', up to a multiple of the heads.

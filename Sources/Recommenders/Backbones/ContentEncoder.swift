@@ -58,7 +58,7 @@ public struct ContentEncoder: Backbone {
             return ParameterRequest(
                 ParameterSpec(
                     "\(group).\(field.name)", rows: field.size, columns: columns, isTable: field.isEmbedded, group: group),
-                .normal(deviation: field.isEmbedded ? 0.1 : 0.3 / Double(field.size).squareRoot()))
+                .normal(deviation: field.isEmbedded ? 0.02 : 1 / Double(field.size).squareRoot()))
         }
         return items.map { request($0, tokens + 1) } + users.map { request($0, user) } + [
             ParameterRequest(ParameterSpec("head.weight", rows: features, columns: 1, group: "head"), .constant(0)),
