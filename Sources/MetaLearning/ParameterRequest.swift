@@ -17,9 +17,13 @@ public struct ParameterRequest: Sendable {
     /// How it begins.
     public let initializer: Initializer
 
+    /// λ of the penalty λ |x|² that outer steps add to their loss; of a table on the rows that a step touches.
+    public let l2: Double
+
     /// A parameter and its beginning.
-    public init(_ spec: ParameterSpec, _ initializer: Initializer) {
+    public init(_ spec: ParameterSpec, _ initializer: Initializer, l2: Double = 0) {
         self.spec = spec
         self.initializer = initializer
+        self.l2 = l2
     }
 }

@@ -94,8 +94,6 @@ struct Model {
     /// What a fresh graph gives: the task, and what is said of its query.
     struct Trace {
         let task: TaskProblem
-        /// What keeps parameters small.
-        let penalty: Value?
         /// `[query rows, 1]`
         let predictions: (Output, Parameters) -> Value
         /// `[query rows, levels]`
@@ -131,7 +129,7 @@ struct Model {
             targets: targets, levels: { loss.levels(of: targets($0)) },
             rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) })
         return Trace(
-            task: task, penalty: backbone.penalty(θ), predictions: loss.prediction, distribution: loss.distribution)
+            task: task, predictions: loss.prediction, distribution: loss.distribution)
     }
 
     private func features(in graph: Graph, isQuery: Bool) -> [FieldFeature] {

@@ -20,9 +20,7 @@ struct Plans {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
         training = try compile { trace in
             let objective = model.algorithm.metaObjective(trace.task)
-            guard let penalty = trace.penalty else { return [objective.loss] + objective.gradients }
-            let more = gradients(of: penalty, with: trace.task.θ[trace.task.θ.names])
-            return [objective.loss + penalty] + zip(objective.gradients, more).map { $0 + $1 }
+            return [objective.loss] + objective.gradients
         }
         prediction = try compile { trace in
             let output = model.algorithm.output(trace.task)

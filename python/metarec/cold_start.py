@@ -48,9 +48,12 @@ class ColdStart(Preset):
     attention : int
         Heads of the attention over the support; 0: the closed form alone, which is much faster.
     lr, l2
-        Of the outer Adam, which warms up and falls as a cosine; penalty on the embeddings.
+        Of the outer Adam, which warms up and falls as a cosine; penalty on the squared embeddings,
+        four times as large on the content's weights and .4 times on the attention's.
+    batch_size : int or None
+        Users per outer step; None: a fortieth of them, from 8 to 96.
     **options
-        episodes, epochs, patience, batch_size, ... as in `MetaLearner`.
+        episodes, epochs, patience, ... as in `MetaLearner`.
 
     Attributes
     ----------
@@ -85,12 +88,12 @@ class ColdStart(Preset):
         features: int = 40,
         components: int = 192,
         attention: int = 4,
-        lr: float = 3e-3,
-        l2: float = 1e-4,
-        episodes: Episodes | None = Episodes(support=(0, 90), query=(1, 30)),  # noqa: B008
-        epochs: int = 28,
+        lr: float = 5e-3,
+        l2: float = 5e-4,
+        episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
+        epochs: int = 20,
         patience: int | None = None,
-        batch_size: int = 96,
+        batch_size: int | None = None,
         clip_norm: float | None = 5.0,
         **options: Any,
     ) -> None:
@@ -108,13 +111,20 @@ class ColdStart(Preset):
     def _components(self) -> dict[str, Component]:
         return {
             "backbone": COMPONENTS["ContentEncoder"](
-                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=self.l2 / 10
+                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=4 * self.l2
             ),
-            "algorithm": COMPONENTS["BayesianLinear"](attention=self.attention, precision=10.0),
+            "algorithm": COMPONENTS["BayesianLinear"](
+                attention=self.attention, precision=10.0, l2=0.4 * self.l2
+            ),
             "loss": COMPONENTS["Ordinal"](levels=tuple(self.levels_.tolist())),
             "optimizer": COMPONENTS["Adam"](lr=self.lr, beta2=0.99),
-            "schedule": COMPONENTS["Cosine"](steps=self._steps, warmup=100, final=0.03),
+            "schedule": COMPONENTS["Cosine"](
+                steps=self._steps, warmup=min(100, self._steps // 10), final=0.03
+            ),
         }
+
+    def _native_options(self) -> dict[str, Any]:
+        return super()._native_options() | {"batch_size": self._batch}
 
     # Fitting
 
@@ -161,8 +171,11 @@ class ColdStart(Preset):
         return self._own_data
 
     def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
-        counts = tasks._query_counts() + tasks._support_counts()
-        self._steps = self.epochs * -(-int((counts > 1).sum()) // self.batch_size)
+        if len(tasks):  # A loaded model keeps the steps that it was fitted for.
+            counts = tasks._query_counts() + tasks._support_counts()
+            users = int((counts > 1).sum())
+            size = min(max(users // 40, 8), 96) if self.batch_size is None else self.batch_size
+            self._batch, self._steps = size, max(1, self.epochs * -(-users // size))
         super()._begin(tasks, data)
         if data is not None and len(data):
             self._native.parameters()["embedding.item"][:, -1] = _item_bias(data)
@@ -175,14 +188,18 @@ class ColdStart(Preset):
         if (_shape(tasks.items), _shape(tasks.users)) != self._taken:
             raise InvalidValueError("tasks: expected tasks of the data that the model was fitted on")
         whole = tasks if tasks._whole is None else tasks._whole
+        users = None
+        if self._users is not None and tasks.users is not None:
+            # Theirs, for a loaded model has the items with it but no users.
+            users = FeatureTable({name: tasks.users[name] for name in self._users.fields})
         own = TaskSet(
             whole.offsets,
             whole.support_counts,
             whole.item_index,
             whole.targets,
-            None if self._users is None else whole.user_index,
+            None if users is None else whole.user_index,
             items=self._items,
-            users=self._users,
+            users=users,
         )
         return own if tasks.task_ids is None else own.take(tasks.task_ids)
 
@@ -225,12 +242,14 @@ class ColdStart(Preset):
     def _learned(self) -> dict[str, Any]:
         return {
             "levels": self.levels_.tolist(),
+            "steps": [self._batch, self._steps],
             "taken": self._taken,
             "left_out": self._left_out,
         }
 
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         self.levels_ = np.array(learned["levels"])
+        self._batch, self._steps = learned["steps"]
         items, users = learned["taken"]
         self._taken = [tuple(field) for field in items], [tuple(field) for field in users]
         self._left_out = list(learned["left_out"])

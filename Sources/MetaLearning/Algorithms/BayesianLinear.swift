@@ -141,8 +141,7 @@ public struct BayesianLinear: MetaAlgorithm {
 
     /// ∇ L(query), or ∇ −log p(support) / S
     public func metaObjective(_ task: TaskProblem) -> MetaObjective {
-        var loss = isMarginal ? marginal(task) : task.rowLosses(output(task), .query, task.θ).mean
-        if let penalty = attention?.penalty(task.θ) { loss = loss + penalty }
+        let loss = isMarginal ? marginal(task) : task.rowLosses(output(task), .query, task.θ).mean
         return MetaObjective(loss: loss, gradients: gradients(of: loss, with: task.θ[task.θ.names]))
     }
 

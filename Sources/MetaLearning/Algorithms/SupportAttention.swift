@@ -15,13 +15,6 @@ struct SupportAttention {
         self.l2 = l2
     }
 
-    /// The weighted sum of squares; nil without weight.
-    func penalty(_ θ: Parameters) -> Value? {
-        guard l2 > 0 else { return nil }
-        let squares = θ.names.filter { $0.hasPrefix("attention.") }.map { θ[$0].square.sum }
-        return l2 * squares.dropFirst().reduce(squares[0], +)
-    }
-
     /// Columns of queries, keys and values: the tokens', up to a multiple of the heads.
     private func width(_ shape: RepresentationShape) -> Int { (shape.tokens + heads - 1) / heads * heads }
 
@@ -31,7 +24,7 @@ struct SupportAttention {
             let rank = rows == 1 ? 1 : 2
             return ParameterRequest(
                 ParameterSpec("attention.\(name)", rows: rows, columns: columns, rank: rank, group: "algorithm"),
-                initializer)
+                initializer, l2: l2)
         }
         func linear(_ name: String, _ rows: Int, _ columns: Int) -> ParameterRequest {
             request(name, rows, columns, .uniform(bound: (3 / Double(max(rows, 1))).squareRoot()))

@@ -50,15 +50,11 @@ public protocol Backbone: Sendable {
     func shape(items: [FieldSchema], users: [FieldSchema]) -> RepresentationShape
     /// What is under the head, for rows of items and the task's user.
     func represent(items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Representation
-    /// What is added to a task's meta-loss to keep parameters small, `[1, 1]`.
-    func penalty(_ θ: Parameters) -> Value?
     /// The field of items that training hides more often than others, and how often.
     func dropout(items: [FieldSchema]) -> FieldDropout?
 }
 
 extension Backbone {
-    /// Nothing.
-    public func penalty(_ θ: Parameters) -> Value? { nil }
     /// None.
     public func dropout(items: [FieldSchema]) -> FieldDropout? { nil }
 }

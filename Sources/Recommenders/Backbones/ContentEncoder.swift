@@ -17,7 +17,7 @@ public struct ContentEncoder: Backbone {
             OptionSchema("high_share", .fraction, default: .numbers([0.15]), "That share."),
             OptionSchema(
                 "l2", .number(minimum: 0), default: .numbers([0]),
-                "Penalty on the squares of a task's embeddings, added to its loss."),
+                "Penalty on the squares of the embeddings that an outer step touches."),
             OptionSchema(
                 "weight_l2", .number(minimum: 0), default: .numbers([0]), "The same for the dense fields' weights."),
         ],
@@ -39,7 +39,7 @@ public struct ContentEncoder: Backbone {
     private let features: Int
     private let user: Int
     private let dropout: (rate: Double, highRate: Double, highShare: Double)
-    private let penalty: (tables: Double, weights: Double)
+    private let l2: (tables: Double, weights: Double)
     private static let id = "item"
 
     /// From checked options.
@@ -48,7 +48,7 @@ public struct ContentEncoder: Backbone {
         features = min(options.integer("features"), tokens)
         user = options.integer("user")
         dropout = (options.number("dropout"), options.number("high_dropout"), options.number("high_share"))
-        penalty = (options.number("l2"), options.number("weight_l2"))
+        l2 = (options.number("l2"), options.number("weight_l2"))
     }
 
     /// Tables and weights of fields, then the head.
@@ -58,7 +58,8 @@ public struct ContentEncoder: Backbone {
             return ParameterRequest(
                 ParameterSpec(
                     "\(group).\(field.name)", rows: field.size, columns: columns, isTable: field.isEmbedded, group: group),
-                .normal(deviation: field.isEmbedded ? 0.02 : 1 / Double(field.size).squareRoot()))
+                .normal(deviation: field.isEmbedded ? 0.02 : 1 / Double(field.size).squareRoot()),
+                l2: field.isEmbedded ? l2.tables : l2.weights)
         }
         return items.map { request($0, tokens + 1) } + users.map { request($0, user) } + [
             ParameterRequest(ParameterSpec("head.weight", rows: features, columns: 1, group: "head"), .constant(0)),
@@ -88,16 +89,6 @@ public struct ContentEncoder: Backbone {
         return Representation(
             features: token.slice(columns: 0..<features), tokens: token, offset: item.slice(columns: tokens..<tokens + 1),
             known: items.first { $0.schema.name == ContentEncoder.id }?.known(θ), user: sum(users))
-    }
-
-    /// The weighted sums of squares.
-    public func penalty(_ θ: Parameters) -> Value? {
-        var terms: [Value] = []
-        for name in θ.names {
-            if name.hasPrefix("embedding."), penalty.tables > 0 { terms.append(penalty.tables * θ[name].square.sum) }
-            if name.hasPrefix("encoder."), penalty.weights > 0 { terms.append(penalty.weights * θ[name].square.sum) }
-        }
-        return terms.isEmpty ? nil : terms.dropFirst().reduce(terms[0], +)
     }
 
     /// The id's.
