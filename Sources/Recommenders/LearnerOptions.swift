@@ -45,7 +45,9 @@ struct LearnerOptions {
         let (backbone, backboneOptions) = try component(
             "backbone", Registry.backbones, default: FeatureMLP.schema.name
         ) { $0.schema }
-        let (loss, lossOptions) = try component("loss", Registry.losses, default: SquaredError.schema.name) { $0.schema }
+        let (loss, lossOptions) = try component("loss", Registry.losses, default: SquaredError.schema.name) {
+            $0.schema
+        }
         let (schedule, scheduleOptions) = try component(
             "schedule", Registry.schedules, default: Constant.schema.name
         ) { $0.schema }

@@ -14,7 +14,8 @@ extension WorkingSet {
         (supportCount, queryCount) = (0, 0)
         try bind(tasks)
         let extent = try tasks.extent(of: task)
-        let (support, query) = try before.map { try joinRows($0, extent, of: tasks) } ?? chooseRows(extent, of: tasks, episode)
+        let (support, query) =
+            try before.map { try joinRows($0, extent, of: tasks) } ?? chooseRows(extent, of: tasks, episode)
 
         let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         var hiding = hiding
@@ -57,7 +58,8 @@ extension WorkingSet {
         } else {
             for row in 0..<extent.count { numbers[row] = Int32(truncatingIfNeeded: row) }
         }
-        try copyItems(of: tasks, extent.start, numbers, support + query, to: itemRows.reserve(extent.count, of: Int32.self))
+        try copyItems(
+            of: tasks, extent.start, numbers, support + query, to: itemRows.reserve(extent.count, of: Int32.self))
         gatherTargets(tasks, extent.start, numbers, support, query)
         return (support, query)
     }

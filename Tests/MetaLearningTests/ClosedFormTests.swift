@@ -187,7 +187,8 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
         #expect(try traced.adaptedHead(regression).distance(to: w - solve(curvature, slope)) < 1e-12)
     }
 
-    @Test(arguments: ["primal", "dual"], [0, 2, 6]) func theOuterGradientIsTheDerivative(form: String, rows: Int) throws {
+    @Test(arguments: ["primal", "dual"], [0, 2, 6]) func theOuterGradientIsTheDerivative(form: String, rows: Int) throws
+    {
         let traced = try Traced(Ridge.self, ["form": .text(form)], isPlain: true)
         #expect(try traced.gradientError(Regression(support: rows, query: 3, seed: 8)) < 1e-8)
     }
@@ -196,7 +197,9 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
 @Suite struct BayesianLinearTests {
     /// Mean and covariance of the head, and the query's, from the Gaussian conditional over the support's targets:
     /// another route than the algorithm's, which never forms their covariance.
-    private func expected(_ traced: Traced, _ regression: Regression) -> (head: Matrix, mean: Matrix, variance: [Double]) {
+    private func expected(_ traced: Traced, _ regression: Regression) -> (
+        head: Matrix, mean: Matrix, variance: [Double]
+    ) {
         let (Φ, φ) = (regression.support.Φ, regression.query.Φ)
         let prior = traced.head + regression.user.times(traced.value("prior.user")).transposed
         let Σ = diagonal(traced.value("prior.log_precision").elements.map { exp(-$0) })
@@ -294,7 +297,8 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
                 ["steps": .numbers([100]), "warmup": .numbers([10]), "final": .numbers([0.2])], for: Cosine.schema,
                 prefix: ""))
         #expect(Swift.abs(schedule.factor(at: 50) - 0.6) < 1e-12)
-        #expect(Swift.abs(schedule.factor(at: 100) - 0.2) < 1e-12 && schedule.factor(at: 1000) == schedule.factor(at: 100))
+        #expect(
+            Swift.abs(schedule.factor(at: 100) - 0.2) < 1e-12 && schedule.factor(at: 1000) == schedule.factor(at: 100))
         #expect(Swift.abs(schedule.factor(at: 5) - 0.5 * (0.2 + 0.8 * (1 + cos(.pi * 0.05)) / 2)) < 1e-12)
         #expect((1...200).allSatisfy { schedule.factor(at: $0) <= 1 })
     }
@@ -302,7 +306,8 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
     /// A row that is updated late gets the rates of the steps it missed: the bits are those of the dense update.
     @Test(arguments: [0, 7]) func lateRowsGetTheRatesTheyMissed(warmup: Int) throws {
         let schedule = Cosine(
-            try Options(["steps": .numbers([40]), "warmup": .numbers([Double(warmup)])], for: Cosine.schema, prefix: ""))
+            try Options(
+                ["steps": .numbers([40]), "warmup": .numbers([Double(warmup)])], for: Cosine.schema, prefix: ""))
         func values(isTable: Bool) throws -> [Float] {
             let optimizer = try Adam(learningRate: 0.1, schedule: schedule)
             let spec = ParameterSpec("t", rows: 2, columns: 3, isTable: isTable, group: "embedding")

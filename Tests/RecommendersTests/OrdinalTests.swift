@@ -11,7 +11,8 @@ import Testing
     private func ordinal(_ levels: [Double], squaredError: Double = 0.3) throws -> Ordinal {
         Ordinal(
             try Options(
-                ["levels": .numbers(levels), "squared_error": .numbers([squaredError])], for: Ordinal.schema, prefix: ""))
+                ["levels": .numbers(levels), "squared_error": .numbers([squaredError])], for: Ordinal.schema, prefix: ""
+            ))
     }
 
     /// Distribution, loss and mean for some outputs, by differences of the logistic function between the cuts.
@@ -89,7 +90,8 @@ import Testing
                 let below = try learner.metaGradient(world.tasks).loss
                 pointer[place] = value
                 let numeric = (above - below) / 2e-6
-                #expect(Swift.abs(numeric - gradient[place]) < 1e-6 * (1 + Swift.abs(numeric)), "\(tensor.name)[\(place)]")
+                #expect(
+                    Swift.abs(numeric - gradient[place]) < 1e-6 * (1 + Swift.abs(numeric)), "\(tensor.name)[\(place)]")
             }
         }
     }

@@ -141,17 +141,16 @@ class ColdStart(Preset):
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train from the start, on a `Dataset`; else as `MetaLearner.fit`."""
-        return super().fit(
-            self._encoded(data), validation, progress=progress, callbacks=callbacks
-        )
+        return super().fit(self._encoded(data), validation, progress=progress, callbacks=callbacks)
 
     def _encoded(self, data: Dataset | TaskSet) -> Dataset:
         """Return the data with the features that the model takes."""
         if not isinstance(data, Dataset):
             raise InvalidTypeError(f"data: expected Dataset, got {type(data).__name__}")
-        if data is self.__dict__.get("_own_data"):
+        own: Dataset | None = self.__dict__.get("_own_data")
+        if data is own:
             return data
-        self.levels_ = _levels(data.rating)
+        self.levels_: NDArray[np.float64] = _levels(data.rating)
         seen = np.bincount(data.item, minlength=data.item_count) > 0
         fields = {name: field for name, field in data.items.fields.items() if name != "item"}
         columns = {name: data.item_columns[name] for name in data.content_columns}
@@ -166,9 +165,9 @@ class ColdStart(Preset):
         }
         self._taken = _shape(data.items), _shape(data.users)
         self._left_out = [n for n in (data.users.fields if data.users else {}) if n not in users]
-        own = FeatureTable(items), FeatureTable(users) if users else None
-        self._own_data = data.with_features(*own)
-        return self._own_data
+        own = data.with_features(FeatureTable(items), FeatureTable(users) if users else None)
+        self._own_data = own
+        return own
 
     def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
         if len(tasks):  # A loaded model keeps the steps that it was fitted for.
@@ -186,7 +185,9 @@ class ColdStart(Preset):
         if "_items" not in self.__dict__ or tasks.items is self._items:
             return tasks
         if (_shape(tasks.items), _shape(tasks.users)) != self._taken:
-            raise InvalidValueError("tasks: expected tasks of the data that the model was fitted on")
+            raise InvalidValueError(
+                "tasks: expected tasks of the data that the model was fitted on"
+            )
         whole = tasks if tasks._whole is None else tasks._whole
         users = None
         if self._users is not None and tasks.users is not None:
@@ -228,9 +229,12 @@ class ColdStart(Preset):
         if decision == "distribution":
             return distribution
         if decision == "mode":
-            return self.levels_[np.argmax(distribution, 1)]
-        below = np.cumsum(distribution, 1, dtype=np.float64) < 0.5
-        return self.levels_[np.minimum(below.sum(1), len(self.levels_) - 1)]
+            place = np.argmax(distribution, 1)
+        else:
+            below = np.cumsum(distribution, 1, dtype=np.float64) < 0.5
+            place = np.minimum(below.sum(1), len(self.levels_) - 1)
+        chosen: NDArray[np.float64] = self.levels_[place]
+        return chosen
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
@@ -272,7 +276,9 @@ def _item_bias(data: Dataset) -> NDArray[np.float64]:
     """Return by how much each item is rated above its users' means, shrunk by five ratings."""
     residual = data.rating - data.rating.mean(dtype=np.float64)
     users = np.bincount(data.user, residual, minlength=data.user_count)
-    residual = residual - (users / (np.bincount(data.user, minlength=data.user_count) + 3))[data.user]
+    residual = (
+        residual - (users / (np.bincount(data.user, minlength=data.user_count) + 3))[data.user]
+    )
     items = np.bincount(data.item, residual, minlength=data.item_count)
     return items / (np.bincount(data.item, minlength=data.item_count) + 5)
 

@@ -1,8 +1,8 @@
-"""Items' content as vectors: principal components of a weighted sum of kernels, one for each field.
+r"""Items' content as vectors: principal components of a weighted sum of kernels, one a field.
 
 Block b has a feature map whose rows have norm 1 (or 0, where nothing is known) and a weight
 :math:`c_b`, by its kind: how much the mean ratings of two items that agree in it have in common.
-The vectors are the leading principal components of :math:`\\sum_b c_b K_b`, fitted on rated items.
+The vectors are the leading principal components of :math:`\sum_b c_b K_b`, fitted on rated items.
 """
 
 import re
@@ -17,7 +17,8 @@ from metarec.features import Bag, Categorical, Dense, Field
 
 Matrix = NDArray[np.float32]
 
-#: How much a kind of block weighs; found by the marginal likelihood of MovieLens-1M's training items.
+#: How much a kind of block weighs, near the maximum of the marginal likelihood of the mean ratings
+#: of MovieLens-1M's training items.
 WEIGHTS = {"few": 0.07, "one": 0.005, "pairs": 0.01, "many": 0.03, "number": 0.007, "vector": 0.03}
 #: Vectors of more values than this are many.
 FEW_VALUES = 64
@@ -119,7 +120,9 @@ def _tokens(values: NDArray[Any]) -> Matrix:
     lists = [
         [str(each) for each in value]
         if isinstance(value, (list, tuple, np.ndarray))
-        else re.findall(r"\w+", str(value).lower()) if value is not None else []
+        else re.findall(r"\w+", str(value).lower())
+        if value is not None
+        else []
         for value in values.tolist()
     ]
     words = {word: number for number, word in enumerate(sorted({w for row in lists for w in row}))}

@@ -1,6 +1,7 @@
 """The preset for cold starts: content, ids, decisions, files."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_beats_the_user_mean_and_learns_from_the_support(splits):
     for name in ("new_user", "new_item", "new_both"):
         tasks = splits[name].tasks()
         support, offsets = tasks.support()
-        means = [tasks.targets[support[a:b]].mean() for a, b in zip(offsets, offsets[1:])]
+        means = [tasks.targets[support[a:b]].mean() for a, b in itertools.pairwise(offsets)]
         mean = np.repeat(means, np.diff(tasks.query()[1]))
         assert rmse(model, tasks) < np.sqrt(np.mean((mean - tasks.query_targets()[0]) ** 2)), name
     before, after = (splits.new_user.tasks(support_size=size) for size in (0, 90))

@@ -65,7 +65,8 @@ public struct BayesianLinear: MetaAlgorithm {
         func request(_ name: String, rows: Int = 1, _ columns: Int, _ initializer: Initializer) -> ParameterRequest {
             let rank = rows == 1 ? 1 : 2
             return ParameterRequest(
-                ParameterSpec("prior.\(name)", rows: rows, columns: columns, rank: rank, group: "algorithm"), initializer)
+                ParameterSpec("prior.\(name)", rows: rows, columns: columns, rank: rank, group: "algorithm"),
+                initializer)
         }
         let user = shape.user == 0 ? [] : [request("user", rows: shape.user, shape.features + 1, .constant(0))]
         return [

@@ -87,7 +87,8 @@ struct SupportAttention {
             support.matmul(θ["attention.value"]) + deviation * support.matmul(θ["attention.deviation"])
         if let levels { values = values + levels.matmul(θ["attention.level"]) }
         let nullKey = θ["attention.null_key"]
-        let nullValue = user.map { θ["attention.null_value"] + $0.matmul(θ["attention.user"]) } ?? θ["attention.null_value"]
+        let nullValue =
+            user.map { θ["attention.null_value"] + $0.matmul(θ["attention.user"]) } ?? θ["attention.null_value"]
         let width = (q.shape.columns.fixedValue ?? 0) / heads
         let scale = 1 / Double(width).squareRoot()
         return concatenate(

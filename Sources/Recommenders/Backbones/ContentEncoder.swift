@@ -57,7 +57,8 @@ public struct ContentEncoder: Backbone {
             let group = field.isEmbedded ? "embedding" : "encoder"
             return ParameterRequest(
                 ParameterSpec(
-                    "\(group).\(field.name)", rows: field.size, columns: columns, isTable: field.isEmbedded, group: group),
+                    "\(group).\(field.name)", rows: field.size, columns: columns, isTable: field.isEmbedded,
+                    group: group),
                 .normal(deviation: field.isEmbedded ? 0.02 : 1 / Double(field.size).squareRoot()),
                 l2: field.isEmbedded ? l2.tables : l2.weights)
         }
@@ -87,7 +88,8 @@ public struct ContentEncoder: Backbone {
         let item = sum(items) ?? graph.constant(0, shape: Shape(rows, .fixed(tokens + 1)))
         let token = item.slice(columns: 0..<tokens)
         return Representation(
-            features: token.slice(columns: 0..<features), tokens: token, offset: item.slice(columns: tokens..<tokens + 1),
+            features: token.slice(columns: 0..<features), tokens: token,
+            offset: item.slice(columns: tokens..<tokens + 1),
             known: items.first { $0.schema.name == ContentEncoder.id }?.known(θ), user: sum(users))
     }
 

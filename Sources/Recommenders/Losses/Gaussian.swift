@@ -17,7 +17,10 @@ public struct Gaussian: Loss {
     public init(_ options: Options) {}
     /// The factor's logarithm.
     public var parameters: [ParameterRequest] {
-        [ParameterRequest(ParameterSpec("link.log_variance", rows: 1, columns: 1, rank: 1, group: "link"), .constant(0))]
+        [
+            ParameterRequest(
+                ParameterSpec("link.log_variance", rows: 1, columns: 1, rank: 1, group: "link"), .constant(0))
+        ]
     }
     /// ((o − y)² / v + log v) / 2
     public func rows(_ output: Output, _ target: Value, _ θ: Parameters) -> Value {

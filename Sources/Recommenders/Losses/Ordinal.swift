@@ -42,7 +42,8 @@ public struct Ordinal: Loss {
     public var parameters: [ParameterRequest] {
         func request(_ name: String, _ numbers: [Double]) -> ParameterRequest {
             ParameterRequest(
-                ParameterSpec("link.\(name)", rows: 1, columns: numbers.count, rank: 1, group: "link"), .values(numbers))
+                ParameterSpec("link.\(name)", rows: 1, columns: numbers.count, rank: 1, group: "link"), .values(numbers)
+            )
         }
         let gaps = zip(middles, middles.dropFirst()).map { log($1 - $0) }
         return [request("cut", [middles[0]])] + (gaps.isEmpty ? [] : [request("log_gaps", gaps)])
