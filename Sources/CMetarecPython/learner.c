@@ -139,6 +139,9 @@ static PyMethodDef methods[] = {
      "progress(fraction, loss) is called at most ten times a second; what it raises stops the epoch."},
     {"predict", KEYWORD_METHOD(learner_predict),
      "predict($self, tasks)\n--\n\nPredictions of the query rows after adaptation, [query_rows], in row order."},
+    {"distribution", KEYWORD_METHOD(learner_distribution),
+     "distribution($self, tasks)\n--\n\n"
+     "[query_rows, levels]: the probabilities of the loss's levels after adaptation."},
     {"adapted_parameters", KEYWORD_METHOD(learner_adapted_parameters),
      "adapted_parameters($self, tasks)\n--\n\nName -> [task_count, *shape], after the inner loop."},
     {"support_losses", KEYWORD_METHOD(learner_support_losses),

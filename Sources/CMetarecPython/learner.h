@@ -15,6 +15,7 @@ PyObject *learner_step(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs);
 
 PyObject *learner_predict(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *learner_distribution(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_adapted_parameters(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_support_losses(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *learner_adapt(PyObject *self, PyObject *args, PyObject *kwargs);

@@ -26,6 +26,25 @@ PyObject *learner_predict(PyObject *self, PyObject *args, PyObject *kwargs) {
     return run_result(&run, status, predictions);
 }
 
+PyObject *learner_distribution(PyObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *tasks = tasks_argument(args, kwargs);
+    Run run;
+    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    int64_t task_count, support_rows, query_rows, levels = 0;
+    mr_tasks_counts(run.tasks, &task_count, &support_rows, &query_rows);
+    int32_t dtype, status = mr_learner_level_count(run.learner, &levels, &run.error);
+    PyObject *probabilities = NULL;
+    if (status == MR_OK && tensors_dtype(run.learner_use.native, &dtype))
+        probabilities = new_array(dtype, 2, (const int64_t[]){query_rows, levels});
+    if (probabilities) {
+        void *out = array_data(probabilities);
+        Py_BEGIN_ALLOW_THREADS
+        status = mr_learner_distribution(run.learner, run.tasks, run.poll, out, &run.error);
+        Py_END_ALLOW_THREADS
+    }
+    return run_result(&run, status, probabilities);
+}
+
 PyObject *learner_adapted_parameters(PyObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *tasks = tasks_argument(args, kwargs);
     Run run;
@@ -67,7 +86,7 @@ PyObject *learner_support_losses(PyObject *self, PyObject *args, PyObject *kwarg
     return run_result(&run, status, losses);
 }
 
-static bool ratings_parse(PyObject *items, PyObject *ratings, mr_ratings *out) {
+static bool ratings_parse(PyObject *items, PyObject *ratings, mr_user_ratings *out) {
     PyArrayObject *rows = borrow_vector(items, "items", ELEMENT_INT32, ANY_LENGTH, "[ratings]");
     if (!rows) return false;
     out->count = PyArray_DIM(rows, 0);
@@ -79,7 +98,7 @@ static bool ratings_parse(PyObject *items, PyObject *ratings, mr_ratings *out) {
     return true;
 }
 
-static PyObject *adapt(Native *learner, Native *catalogue, Native *user, const mr_ratings *ratings) {
+static PyObject *adapt(Native *learner, Native *catalogue, Native *user, const mr_user_ratings *ratings) {
     mr_adapted *handle = NULL;
     mr_error error = {0};
     int32_t status;
@@ -96,7 +115,7 @@ PyObject *learner_adapt(PyObject *self, PyObject *args, PyObject *kwargs) {
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:adapt", keywords, &catalogue_argument, &user_argument, &items,
                                      &values))
         return NULL;
-    mr_ratings ratings = {0};
+    mr_user_ratings ratings = {0};
     if (!ratings_parse(items, values, &ratings)) return NULL;
     Use learner = {0}, catalogue = {0}, user = {0};
     PyObject *adapted = NULL;

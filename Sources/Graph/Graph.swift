@@ -63,7 +63,8 @@ public final class Graph {
 
 /// A symbolic matrix: a node of a graph.
 public struct Value: Hashable {
-    let graph: Graph
+    /// The graph that it is a node of.
+    public let graph: Graph
     let id: Int
 
     init(graph: Graph, id: Int) {

@@ -70,6 +70,13 @@ enum Cholesky<E: KernelElement> {
         }
     }
 
+    /// 2 Σ log Lᵢᵢ, in double precision.
+    static func logDeterminant(_ n: Int, _ l: UnsafePointer<E>, _ lRow: Int, _ out: UnsafeMutablePointer<E>) {
+        var sum = 0.0
+        for i in 0..<n { sum += Double(V.log(V(repeating: l[i * lRow + i]))[0]) }
+        out.pointee = E(2 * sum)
+    }
+
     /// row -= Σ factorₖ rowₖ for `count` rows `stride` apart, their factors `step` apart: four vectors of columns at a
     /// time, to hide the latency. An element is one chain of multiply-adds, wherever the blocks begin.
     @inline(__always) private static func reduce(

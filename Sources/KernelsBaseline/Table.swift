@@ -60,6 +60,9 @@ public nonisolated(unsafe) let floatKernels = allocate(
         solve_triangular: { n, m, l, lRow, b, bRow, isTransposed in
             Cholesky<Float>.solve(
                 Int(n), Int(m), typed(l), Int(lRow), typed(b), Int(bRow), isTransposed: isTransposed != 0)
+        },
+        log_determinant: { n, l, lRow, out in
+            Cholesky<Float>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
         }))
 
 /// The kernels over `Double`.
@@ -110,6 +113,9 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         solve_triangular: { n, m, l, lRow, b, bRow, isTransposed in
             Cholesky<Double>.solve(
                 Int(n), Int(m), typed(l), Int(lRow), typed(b), Int(bRow), isTransposed: isTransposed != 0)
+        },
+        log_determinant: { n, l, lRow, out in
+            Cholesky<Double>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
         }))
 
 /// A copy that lives as long as the process.

@@ -14,7 +14,7 @@ public enum AdaptedPart: String, Sendable, CaseIterable {
         switch self {
         case .head: group == "head"
         case .decision: group == "head" || group == "decision"
-        case .all: group != "step_size"
+        case .all: group == "head" || group == "decision" || group == "embedding"
         }
     }
 }
@@ -38,8 +38,12 @@ public protocol MetaAlgorithm: Sendable {
 
     /// Parameters that the algorithm adds to the model's, given those that it adapts, with their initial value.
     func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)]
+    /// Parameters that the algorithm adds for a backbone and a loss of these widths.
+    func parameters(for shape: RepresentationShape, levels: Int) -> [ParameterRequest]
     /// The inner loop.
     func adapt(_ task: TaskProblem) -> Adaptation
+    /// What it says of the query after adaptation.
+    func output(_ task: TaskProblem) -> Output
     /// The outer loop's objective for one task.
     func metaObjective(_ task: TaskProblem) -> MetaObjective
 }
@@ -51,6 +55,10 @@ extension MetaAlgorithm {
     public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
         []
     }
+    /// None.
+    public func parameters(for shape: RepresentationShape, levels: Int) -> [ParameterRequest] { [] }
+    /// The head's output with the adapted parameters.
+    public func output(_ task: TaskProblem) -> Output { task.output(.query, adapt(task).parameters) }
 }
 
 /// Gradient descent on the support loss, `steps` times: `θ ← step(θ, ∇L(θ; support))` for each adapted parameter.

@@ -24,6 +24,7 @@ extension OptionValue {
             switch kind {
             case .integer: return "\(Int(numbers[0]))"
             case .integers: return "[" + numbers.map { "\(Int($0))" }.joined(separator: ",") + "]"
+            case .ascending: return "[" + numbers.map { "\($0)" }.joined(separator: ",") + "]"
             default: return "\(numbers[0])"
             }
         }

@@ -22,6 +22,8 @@ public enum OptionKind: Hashable, Sendable {
     case choice([String])
     /// A list of whole numbers of at least `minimum`.
     case integers(minimum: Int)
+    /// A list of at least `count` finite numbers, each above the one before.
+    case ascending(count: Int)
 }
 
 /// An option of a component: its name, what it may be, its default, and what it does.
@@ -140,6 +142,9 @@ extension OptionSchema {
             return numbers.count == 1 && isInteger(numbers[0], minimum)
                 && maximum.map { numbers[0] <= Double($0) } ?? true
         case (.integers(let minimum), .numbers(let numbers)): return numbers.allSatisfy { isInteger($0, minimum) }
+        case (.ascending(let count), .numbers(let numbers)):
+            return numbers.count >= count && numbers.allSatisfy(\.isFinite)
+                && zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }
         case (.number(let minimum, let isOpen), .numbers(let numbers)):
             return numbers.count == 1 && numbers[0].isFinite && (isOpen ? numbers[0] > minimum : numbers[0] >= minimum)
         case (.fraction, .numbers(let numbers)): return numbers.count == 1 && (0..<1).contains(numbers[0])
@@ -159,6 +164,7 @@ extension OptionSchema {
             case .fraction: "a number in [0, 1)"
             case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
             case .integers(let minimum): "a list of whole numbers of at least \(minimum)"
+            case .ascending(let count): "a list of at least \(count) ascending numbers"
             }
         return isOptional ? what + ", or None" : what
     }

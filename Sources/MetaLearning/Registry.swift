@@ -2,6 +2,6 @@
 public enum Registry {
     /// The meta-algorithms.
     public static let algorithms: [any MetaAlgorithm.Type] = [
-        MAML.self, ANIL.self, MetaSGD.self, Reptile.self, JointTraining.self,
+        MAML.self, ANIL.self, MetaSGD.self, Reptile.self, JointTraining.self, Ridge.self, BayesianLinear.self,
     ]
 }

@@ -36,20 +36,47 @@ public struct Parameters {
     public subscript(names: [String]) -> [Value] { names.map { self[$0] } }
 }
 
-/// One task, as a meta-algorithm sees it: losses as functions of parameters.
+/// One task, as a meta-algorithm sees it: what a model makes of its rows, and how wrong that is, as functions of
+/// parameters. All of it is in closures, so that an algorithm knows no recommender.
 public struct TaskProblem {
     /// θ, what all tasks share. For a table: the rows that the task touches.
     public let θ: Parameters
     /// Names of the parameters that the inner loop changes.
     public let adapted: [String]
-    /// The mean loss over some of the task's rows, `[1, 1]`; 0 where there are none.
-    public let loss: (Segment, Parameters) -> Value
+    /// What is under the head for some of the task's rows: support or query.
+    public let represent: (Segment, Parameters) -> Representation
+    /// What the head makes of that.
+    public let output: (Segment, Parameters) -> Output
+    /// The targets of some rows, `[rows, 1]`.
+    public let targets: (Segment) -> Value
+    /// The targets as levels, `[rows, levels]`, one 1 a row; nil where the loss has no levels.
+    public let levels: (Segment) -> Value?
+    /// The loss of every row, `[rows, 1]`, given what the model says of these rows.
+    public let rowLosses: (Output, Segment, Parameters) -> Value
 
     /// A task.
-    public init(θ: Parameters, adapted: [String], loss: @escaping (Segment, Parameters) -> Value) {
+    public init(
+        θ: Parameters, adapted: [String], represent: @escaping (Segment, Parameters) -> Representation,
+        output: @escaping (Segment, Parameters) -> Output, targets: @escaping (Segment) -> Value,
+        levels: @escaping (Segment) -> Value? = { _ in nil },
+        rowLosses: @escaping (Output, Segment, Parameters) -> Value
+    ) {
         self.θ = θ
         self.adapted = adapted
-        self.loss = loss
+        self.represent = represent
+        self.output = output
+        self.targets = targets
+        self.levels = levels
+        self.rowLosses = rowLosses
+    }
+
+    /// The mean loss over some of the task's rows, `[1, 1]`; 0 where there are none.
+    public func loss(_ segment: Segment, _ θ: Parameters) -> Value {
+        func rows(_ segment: Segment) -> Value { rowLosses(output(segment, θ), segment, θ) }
+        return switch segment {
+        case .support, .query: rows(segment).mean
+        case .all: (rows(.support).sum + rows(.query).sum).scaled(by: .inverseSize(.symbol(.all)))
+        }
     }
 }
 
@@ -59,6 +86,12 @@ public struct Adaptation {
     public let parameters: Parameters
     /// The support loss before the first step, between steps, and after the last: `inner_steps + 1` values.
     public let losses: [Value]
+
+    /// Parameters after the inner loop, and the losses on the way.
+    public init(parameters: Parameters, losses: [Value]) {
+        self.parameters = parameters
+        self.losses = losses
+    }
 }
 
 /// What the outer loop minimises, and the direction it takes.

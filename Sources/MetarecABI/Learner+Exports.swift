@@ -209,6 +209,23 @@ public func mr_learner_predict(
     bridge(error) { try learner(handle).exclusively { try $0.predict(tasks(set), into: out, poll: Poll(poll)) } }
 }
 
+/// Levels of the loss.
+@c @implementation
+public func mr_learner_level_count(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = Int64(try learner(handle).exclusively { $0.levelCount }) }
+}
+
+/// Distributions of the query rows over the levels.
+@c @implementation
+public func mr_learner_distribution(
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ poll: mr_poll, _ out: UnsafeMutableRawPointer,
+    _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.distribution(tasks(set), into: out, poll: Poll(poll)) } }
+}
+
 /// Adapted parameters of every task.
 @c @implementation
 public func mr_learner_adapted_parameters(
@@ -244,13 +261,13 @@ public func mr_learner_end_loan(_ handle: OpaquePointer) { learner(handle).endLo
 /// A learner adapted to one user.
 @c @implementation
 public func mr_learner_adapt(
-    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ user: OpaquePointer?, _ ratings: UnsafePointer<mr_ratings>,
+    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ user: OpaquePointer?, _ ratings: UnsafePointer<mr_user_ratings>,
     _ out: UnsafeMutablePointer<OpaquePointer?>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let guarded = learner(handle)
         let given = ratings.pointee
-        let ratings = try Ratings(
+        let ratings = try UserRatings(
             items: Handle.object(catalogue), user: user.map { Handle.object($0) }, rows: given.items,
             values: try given.ratings.map { try numbers($0, given.dtype) }, count: count(given.count, "ratings: count"))
         let adapted = try guarded.exclusively { try $0.adapt(ratings) }

@@ -96,7 +96,7 @@ extension Learner {
     ///
     /// Errors: a rating that does not suit the loss or is not finite, an item outside its table, other fields than the
     /// learner's; adapted numbers that are not finite.
-    public func adapt(_ ratings: Ratings) throws -> AdaptedLearner {
+    public func adapt(_ ratings: UserRatings) throws -> AdaptedLearner {
         let state = try initialized()
         let stages = state.stages(support: ratings.count)
         let memory = state.memory(1)[0]

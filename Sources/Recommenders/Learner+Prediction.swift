@@ -13,6 +13,23 @@ extension Learner {
         }
     }
 
+    /// The distribution of the query rows over the loss's levels, to `out` [query rows, levels].
+    ///
+    /// - Throws: the loss has no levels.
+    public func distribution(_ tasks: TaskSet, into out: UnsafeMutableRawPointer, poll: Poll) throws {
+        let state = try initialized()
+        guard let executor = state.distribution else {
+            throw MetarecError.state(
+                "the loss \"\(type(of: options.loss).schema.name)\" gives no distribution; \"ordinal\" does")
+        }
+        let offsets = try tasks.queryOffsets()
+        guard offsets.last == tasks.queryRows else { throw TaskSet.changed }
+        let size = levelCount * precision.elementSize
+        try run(executor, tasks, poll, queryOffsets: offsets, in: state) { task, worker, _ in
+            worker.copyOutput(0, to: out + offsets[task] * size)
+        }
+    }
+
     /// The adapted parameters of every task, `[tasks, shape...]` each, in the order of `tensors()`.
     public func adaptedParameters(_ tasks: TaskSet, into out: [UnsafeMutableRawPointer], poll: Poll) throws {
         let state = try initialized()

@@ -80,13 +80,14 @@ extension Learner {
         _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ team: Team, _ poll: Poll,
         in state: State
     ) throws -> Double {
-        let (seed, rate) = (options.seed, options.unknownRate)
+        let (seed, rate, dropout) = (options.seed, options.unknownRate, state.model.dropout)
         let loss = try accumulate(
             batch, of: tasks,
             draw: { task in
                 let episode = episodes?.episode(seed: seed, epoch: epoch, task: task)
                 let keys = SeededGenerator(seed, 0x41DE, UInt64(bitPattern: Int64(epoch)), UInt64(task))
-                return (episode, rate > 0 ? Hiding(rate: rate, generator: keys) : nil)
+                let hides = rate > 0 || dropout != nil
+                return (episode, hides ? Hiding(rate: rate, dropout: dropout, generator: keys) : nil)
             },
             team, poll, in: state)
         var gradients: [ParameterGradient] = []
@@ -97,10 +98,29 @@ extension Learner {
                 gradients.append(.sparse(state.sparse[table]))
             }
         }
+        addPenalties(in: state)
         let norm = try options.clipping.apply(to: gradients, precision, team)
         guard norm.isFinite else { throw Learner.notFinite("gradient") }
         try state.store.apply(gradients, team)
         return loss
+    }
+
+    /// Adds the gradient 2 λ x of the penalties λ |x|², of tables to the touched rows.
+    private func addPenalties(in state: State) {
+        let (requests, axpy) = (state.model.requests, precision.kernels.pointee.axpy)
+        for (index, request) in requests.enumerated() where request.l2 > 0 {
+            guard let buffer = state.dense[index] else { continue }
+            axpy(Int64(request.spec.count), 2 * request.l2, state.store.parameters[index].pointer, buffer.pointer)
+        }
+        for (table, gradient) in zip(state.model.tables, state.sparse) where requests[table.parameter].l2 > 0 {
+            let stride = table.columns * precision.elementSize
+            let values = state.store.parameters[table.parameter].pointer
+            for row in 0..<gradient.count {
+                axpy(
+                    Int64(table.columns), 2 * requests[table.parameter].l2,
+                    values + Int(gradient.rows[row]) * stride, gradient.values + row * stride)
+            }
+        }
     }
 
     private static func notFinite(_ what: String) -> MetarecError {

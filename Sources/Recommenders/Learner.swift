@@ -47,6 +47,7 @@ public final class Learner {
         let stages: [StageExecutors]
         /// From so many ratings on, scores read adapted weights instead of their factors.
         private let formedFrom: Int
+        let distribution: Executor?
         let sparse: [SparseGradient]
         let dense: [Buffer?]
         let tensors: [Tensor]
@@ -69,6 +70,7 @@ public final class Learner {
             let formed = try Stages(model, lowRank: false)
             formedFrom = State.least { formed.cost(model, support: $0) < factored.cost(model, support: $0) }
             stages = [factored, formed].map { StageExecutors($0, model, options.precision) }
+            distribution = plans.distribution.map { Executor($0, options.precision, model.interface) }
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
             tensors = Learner.tensors(of: store, model)
@@ -111,6 +113,9 @@ public final class Learner {
     public var precision: Precision { options.precision }
     /// Number of inner steps.
     public var innerSteps: Int { options.algorithm.innerSteps }
+
+    /// Number of levels of the loss's distribution; 0 where it has none.
+    public var levelCount: Int { options.loss.levels.count }
 
     /// The state, or an error before `initialize`.
     func initialized() throws -> State {

@@ -45,15 +45,20 @@ struct LearnerOptions {
         let (backbone, backboneOptions) = try component(
             "backbone", Registry.backbones, default: FeatureMLP.schema.name
         ) { $0.schema }
-        let (loss, _) = try component("loss", Registry.losses, default: SquaredError.schema.name) { $0.schema }
+        let (loss, lossOptions) = try component("loss", Registry.losses, default: SquaredError.schema.name) {
+            $0.schema
+        }
+        let (schedule, scheduleOptions) = try component(
+            "schedule", Registry.schedules, default: Constant.schema.name
+        ) { $0.schema }
         let (optimizer, optimizerOptions) = try component(
             "optimizer", Registry.optimizers, default: Adam.schema.name
         ) { $0.schema }
         let options = try Options(own, for: Learner.schema, prefix: "")
         self.algorithm = algorithm.init(algorithmOptions)
         self.backbone = backbone.init(backboneOptions)
-        self.loss = loss.init()
-        self.optimizer = try optimizer.init(optimizerOptions)
+        self.loss = loss.init(lossOptions)
+        self.optimizer = try optimizer.init(optimizerOptions, schedule.init(scheduleOptions))
         batchSize = options.integer("batch_size")
         threads = options.optionalNumber("threads").map { Int($0) } ?? processorCount()
         precision = options.text("dtype") == "float64" ? .double : .float

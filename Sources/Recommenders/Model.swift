@@ -36,11 +36,14 @@ struct Model {
         for (index, field) in fields.enumerated() where fields[..<index].contains(where: { $0.name == field.name }) {
             throw MetarecError.value("tasks: the field name \"\(field.name)\" comes twice, in items and in users")
         }
-        var requests = backbone.parameters(for: fields, outputs: 1)
+        var requests = backbone.parameters(items: items, users: users)
         let inner = requests.map(\.spec).filter { algorithm.adapts.contains($0.group) }
         requests += algorithm.additionalParameters(for: inner).map {
             ParameterRequest($0.spec, .constant($0.initialValue))
         }
+        requests += algorithm.parameters(
+            for: backbone.shape(items: items, users: users), levels: loss.levels.count)
+        requests += loss.parameters
         self.items = items
         self.users = users
         self.backbone = backbone
@@ -69,6 +72,9 @@ struct Model {
         }
     }
 
+    /// What training hides more often than other values.
+    var dropout: FieldDropout? { backbone.dropout(items: items) }
+
     // MARK: Numbers of inputs. Two targets, then a gathered table each, then dense fields, two segments each.
 
     static let supportTargets = 0
@@ -95,15 +101,17 @@ struct Model {
 
     // MARK: Tracing
 
-    /// What a fresh graph gives: the task, and its predictions as functions of parameters.
+    /// What a fresh graph gives: the task, and what is said of its query.
     struct Trace {
         let task: TaskProblem
-        let predictions: (Parameters) -> Value
-        /// The items' tables as inputs of their own, by name.
-        let candidateTables: [(name: String, value: Value)]
+        /// `[query rows, 1]`
+        let predictions: (Output, Parameters) -> Value
+        /// `[query rows, levels]`
+        let distribution: (Output, Parameters) -> Value?
     }
 
-    func trace() -> Trace {
+    /// - Parameter candidates: whether the query's items come from tables of their own, those of candidates.
+    func trace(candidates: Bool = false) -> Trace {
         let graph = Graph()
         let θ = Parameters(
             requests.indices.map { index in
@@ -119,24 +127,26 @@ struct Model {
         let supportTargets = graph.input(Model.supportTargets, Shape(.support, 1))
         let queryTargets = graph.input(Model.queryTargets, Shape(.query, 1))
 
-        func rowLosses(_ isQuery: Bool, _ θ: Parameters) -> Value {
-            let output = backbone.outputs(isQuery ? query : support, rows: isQuery ? .query : .support, θ)
-            return loss.rows(output, isQuery ? queryTargets : supportTargets)
-        }
-        let task = TaskProblem(θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0)) { segment, θ in
-            switch segment {
-            case .support: rowLosses(false, θ).mean
-            case .query: rowLosses(true, θ).mean
-            case .all: (rowLosses(false, θ).sum + rowLosses(true, θ).sum).scaled(by: .inverseSize(.symbol(.all)))
-            }
-        }
-        let candidateTables = tables.indices.filter(isItemTable).map { table in
+        let candidateTables = tables.indices.filter { candidates && isItemTable($0) }.map { table in
             let shape = Shape(.symbol(candidateTableSize(table)), .fixed(tables[table].columns))
             return (specs[tables[table].parameter].name, graph.input(candidateTableInput(table), shape))
         }
+        func represent(_ segment: Segment, _ θ: Parameters) -> Representation {
+            var θ = θ
+            if segment == .query { for (name, table) in candidateTables { θ[name] = table } }
+            let fields = segment == .query ? query : support
+            return backbone.represent(
+                items: Array(fields[..<items.count]), users: Array(fields[items.count...]),
+                rows: segment == .query ? .query : .support, θ)
+        }
+        func targets(_ segment: Segment) -> Value { segment == .query ? queryTargets : supportTargets }
+        let task = TaskProblem(
+            θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0),
+            represent: represent, output: { represent($0, $1).output($1) },
+            targets: targets, levels: { loss.levels(of: targets($0)) },
+            rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) })
         return Trace(
-            task: task, predictions: { θ in loss.prediction(backbone.outputs(query, rows: .query, θ)) },
-            candidateTables: candidateTables)
+            task: task, predictions: loss.prediction, distribution: loss.distribution)
     }
 
     private func features(in graph: Graph, isQuery: Bool) -> [FieldFeature] {

@@ -9,6 +9,7 @@ extension Parameter {
             let value: Double
             switch initializer {
             case .constant(let number): value = number
+            case .values(let numbers): value = index < numbers.count ? numbers[index] : 0
             case .uniform(let bound): value = bound * (2 * generator.uniform() - 1)
             case .normal(let deviation):
                 // Box and Muller's transform; 1 - u keeps the logarithm finite.

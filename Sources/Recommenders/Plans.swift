@@ -7,6 +7,8 @@ struct Plans {
     let training: Plan
     /// Outputs: predictions of the query after adaptation.
     let prediction: Plan
+    /// Outputs: the distribution of the query over the loss's levels, after adaptation; nil where it has none.
+    let distribution: Plan?
     /// Outputs: every adapted parameter after the inner loop.
     let adaptation: Plan
     /// Outputs: the support loss before and after each inner step.
@@ -18,7 +20,17 @@ struct Plans {
             let objective = model.algorithm.metaObjective(trace.task)
             return [objective.loss] + objective.gradients
         }
-        prediction = try compile { [$0.predictions(model.algorithm.adapt($0.task).parameters)] }
+        prediction = try compile { trace in
+            let output = model.algorithm.output(trace.task)
+            return [trace.predictions(output, trace.task.θ)]
+        }
+        distribution =
+            model.loss.levels.isEmpty
+            ? nil
+            : try compile { trace in
+                let output = model.algorithm.output(trace.task)
+                return [trace.distribution(output, trace.task.θ)].compactMap { $0 }
+            }
         adaptation = try compile { model.algorithm.adapt($0.task).parameters[$0.task.adapted] }
         supportLosses = try compile { model.algorithm.adapt($0.task).losses }
     }

@@ -23,15 +23,15 @@ struct Stages {
 
     /// - Parameter lowRank: whether the scores read the factors of adapted weights instead of the weights.
     init(_ model: Model, lowRank: Bool) throws {
-        let trace = model.trace()
-        var θ = model.algorithm.adapt(trace.task).parameters
+        let trace = model.trace(candidates: true)
+        let adapted = model.algorithm.adapt(trace.task).parameters
         let tables = model.tables.indices.filter { model.isItemTable($0) && model.adapted[model.tables[$0].parameter] }
-        let kept = tables.map { θ[model.specs[model.tables[$0].parameter].name] }
-        for table in trace.candidateTables { θ[table.name] = table.value }
+        let kept = tables.map { adapted[model.specs[model.tables[$0].parameter].name] }
+        let predictions = trace.predictions(model.algorithm.output(trace.task), trace.task.θ)
         let sizes = model.tables.indices.map(model.candidateTableSize) + [.query]
         let first = model.firstStageInput
         let user = try Split(
-            [trace.predictions(θ)], keeping: kept, late: Set(sizes), firstInput: first, lowRank: lowRank)
+            [predictions], keeping: kept, late: Set(sizes), firstInput: first, lowRank: lowRank)
         self.user = try Plan(user.early)
         adaptedTables = tables
 

@@ -23,7 +23,7 @@ extension WorkingSet {
 
     /// Loads what one user has rated, as a task without query. Errors: an item outside its table, a rating that is not
     /// finite, other fields.
-    func load(_ ratings: Ratings) throws {
+    func load(_ ratings: UserRatings) throws {
         (supportCount, queryCount) = (0, 0)
         try bind(items: ratings.items)
         try bind(users: ratings.user)
@@ -69,12 +69,14 @@ extension WorkingSet {
     ) throws {
         let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         for index in items.indices {
+            hiding?.enter(field: index)
             try fields[index].load(
                 itemSources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding,
                 numbering: numbering)
         }
         if let user {
             for index in users.indices {
+                hiding?.enter(field: items.count + index)
                 try fields[items.count + index].load(userSources[index], user: user, hiding: &hiding)
             }
         }

@@ -54,6 +54,17 @@ private let cases: [GradientCase] =
         GradientCase("row max", [(3, 4)]) { $1[0].rowMax * $1[0] },
         GradientCase("softmax", [(3, 4)]) { $1[0].softmax },
         GradientCase("log sum exp", [(3, 4)]) { $1[0].logSumExp },
+        GradientCase("solve", [(4, 4), (4, 3)]) { positive($1[0]).solve($1[1]) },
+        GradientCase("solve a column", [(4, 4), (4, 1)]) { positive($1[0]).solve($1[1]).tanh },
+        GradientCase("inverse", [(3, 3)]) { positive($1[0]).solve($0.identity(3)).tanh },
+        GradientCase("log determinant", [(4, 4)]) { positive($1[0]).logDeterminant },
+        GradientCase("log determinant and solve", [(4, 4), (4, 1)]) {
+            let a = positive($1[0])
+            return a.logDeterminant * $1[1].matmul(a.solve($1[1]), transposed: true, false)
+        },
+        GradientCase("diagonal matrix", [(1, 4), (4, 2)], isPositive: true) {
+            ($0.identity(4) * $1[0]).solve($1[1])
+        },
         GradientCase("concatenate", [(3, 2), (3, 4), (3, 1)]) { concatenate($1).tanh },
         GradientCase("concatenate twice", [(3, 2)]) { concatenate([$1[0].square, $1[0]]).tanh },
         GradientCase("slice", [(3, 5)]) { $1[0].slice(columns: 1..<4).tanh },
@@ -84,6 +95,11 @@ private let cases: [GradientCase] =
             ((x[0].matmul(x[1]) + x[2]).relu.matmul(x[3]) + x[4]).square.mean
         },
     ]
+
+/// M Mᵀ + I, positive definite and symmetric however M is shifted.
+private func positive(_ m: Value) -> Value {
+    m.matmul(m, transposed: false, true) + m.graph.identity(m.shape.rows)
+}
 
 @Test(arguments: cases)
 func derivativesAgreeWithFiniteDifferences(_ test: GradientCase) throws {

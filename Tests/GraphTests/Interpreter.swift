@@ -66,10 +66,31 @@ func interpret(_ outputs: [Value], parameters: [Matrix] = [], task: TestTask = T
                 }
             case is LogSumExp:
                 Matrix(rows, 1) { row, _ in log((0..<x[0].columns).reduce(0) { $0 + exp(x[0][row, $1]) }) }
+            case is Identity: Matrix(rows, rows) { $0 == $1 ? 1 : 0 }
+            case is Cholesky: x[0]
+            case is Solve: eliminated(x[0], x[2]).solution
+            case is LogDeterminant: Matrix(1, 1, [eliminated(x[0], Matrix(x[0].rows, 0, [])).logDeterminant])
             default: preconditionFailure("the interpreter does not know \(node.operation)")
             }
     }
     return outputs.compactMap { values[$0.id] }
+}
+
+/// Gauss and Jordan's elimination, which needs no pivoting for positive definite matrices.
+private func eliminated(_ a: Matrix, _ b: Matrix) -> (solution: Matrix, logDeterminant: Double) {
+    var (a, x, logDeterminant) = (a, b, 0.0)
+    for k in 0..<a.rows {
+        let pivot = a[k, k]
+        logDeterminant += log(pivot)
+        for j in 0..<a.columns { a[k, j] /= pivot }
+        for j in 0..<x.columns { x[k, j] /= pivot }
+        for i in 0..<a.rows where i != k {
+            let factor = a[i, k]
+            for j in 0..<a.columns { a[i, j] -= factor * a[k, j] }
+            for j in 0..<x.columns { x[i, j] -= factor * x[k, j] }
+        }
+    }
+    return (x, logDeterminant)
 }
 
 private func gathered(_ table: Matrix, _ indices: IndexRows) -> Matrix {

@@ -84,7 +84,7 @@ struct RandomFunction {
             }
         }
         let isFixed = x.shape.rows.fixedValue != nil && x.shape.columns.fixedValue != nil
-        switch Int.random(in: 0..<30, using: &generator) {
+        switch Int.random(in: 0..<32, using: &generator) {
         case 0: return x.relu
         case 1: return x.sigmoid
         case 2: return x.tanh
@@ -126,6 +126,11 @@ struct RandomFunction {
         case 28:
             guard x.shape.rows == .symbol(.table(0)) else { return nil }
             return x.bag(Bool.random(using: &generator) ? Indices(0, rows: .support) : Indices(1, rows: .query))
+        case 29:
+            let gram = x.tanh.matmul(x.tanh, transposed: false, true) + x.graph.identity(x.shape.rows)
+            return mate { $0.rows == x.shape.rows }.map { gram.solve($0) }
+        case 30:
+            return (x.tanh.matmul(x.tanh, transposed: true, false) + x.graph.identity(x.shape.columns)).logDeterminant
         default:
             // Tasks without rows have a row maximum of minus infinity where columns are symbols.
             guard x.shape.columns.fixedValue != nil else { return nil }

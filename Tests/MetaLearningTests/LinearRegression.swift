@@ -98,21 +98,21 @@ struct TracedAlgorithm {
             specs.enumerated().map { number, spec in
                 (spec.name, graph.parameter(number, Shape(.fixed(spec.rows), .fixed(spec.columns))))
             }, in: graph)
-        func rowLosses(_ rows: Dimension, _ input: Int, _ θ: Parameters) -> Value {
-            let x = graph.input(input, Shape(rows, .fixed(heads + features)))
-            let prediction =
-                x.slice(columns: 0..<heads).matmul(θ["head"])
-                + x.slice(columns: heads..<heads + features).matmul(θ["features"])
-            return (prediction - graph.input(input + 1, Shape(rows, 1))).square
+        func input(_ segment: Segment, _ number: Int, _ columns: Int) -> Value {
+            let isQuery = segment == .query
+            return graph.input(isQuery ? 2 + number : number, Shape(isQuery ? .query : .support, .fixed(columns)))
         }
-        problem = TaskProblem(θ: θ, adapted: adapted.map(\.name)) { segment, θ in
-            let (support, query) = (rowLosses(.support, 0, θ), rowLosses(.query, 2, θ))
-            return switch segment {
-            case .support: support.mean
-            case .query: query.mean
-            case .all: (support.sum + query.sum).scaled(by: .inverseSize(.symbol(.all)))
-            }
-        }
+        problem = TaskProblem(
+            θ: θ, adapted: adapted.map(\.name),
+            represent: { segment, _ in Representation(features: input(segment, 0, heads + features)) },
+            output: { segment, θ in
+                let x = input(segment, 0, heads + features)
+                return Output(
+                    mean: x.slice(columns: 0..<heads).matmul(θ["head"])
+                        + x.slice(columns: heads..<heads + features).matmul(θ["features"]))
+            },
+            targets: { input($0, 1, 1) },
+            rowLosses: { output, segment, _ in (output.mean - input(segment, 1, 1)).square })
         adaptation = algorithm.adapt(problem)
         objective = algorithm.metaObjective(problem)
     }

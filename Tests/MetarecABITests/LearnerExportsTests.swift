@@ -178,7 +178,7 @@ private func emptyTensor() -> mr_tensor {
         let state = Int32(MR_STATE_ERROR.rawValue)
         #expect(Outcome { mr_learner_tensor_count(handle, &count, $0) }.status == state)
         #expect(Outcome { mr_learner_step(handle, few, silent, &loss, $0) }.status == state)
-        var none = mr_ratings(count: 0, items: nil, ratings: nil, dtype: 0)
+        var none = mr_user_ratings(count: 0, items: nil, ratings: nil, dtype: 0)
         #expect(Outcome { mr_learner_adapt(handle, items, nil, &none, &out, $0) }.status == state && out == nil)
         #expect(Outcome { mr_learner_initialize(handle, few, $0) } == .fine)
         #expect(Outcome { mr_learner_initialize(handle, few, $0) }.status == state)
@@ -227,14 +227,14 @@ private func emptyTensor() -> mr_tensor {
         let (_, one) = tasks(1, items)
         var adapted: OpaquePointer?
         let (rows, ratings) = (kept([Int32(0), 1, 2]), kept([3.0, 1, 2]))
-        var given = mr_ratings(count: 3, items: rows, ratings: ratings, dtype: 1)
+        var given = mr_user_ratings(count: 3, items: rows, ratings: ratings, dtype: 1)
         for wrong in [
-            mr_ratings(count: -1, items: rows, ratings: ratings, dtype: 1),
-            mr_ratings(count: 3, items: nil, ratings: ratings, dtype: 1),
-            mr_ratings(count: 3, items: rows, ratings: nil, dtype: 1),
-            mr_ratings(count: 3, items: kept([0, 4, 2]), ratings: ratings, dtype: 1),
-            mr_ratings(count: 3, items: rows, ratings: kept([1, .nan, 1]), dtype: 1),
-            mr_ratings(count: 3, items: rows, ratings: ratings, dtype: 7),
+            mr_user_ratings(count: -1, items: rows, ratings: ratings, dtype: 1),
+            mr_user_ratings(count: 3, items: nil, ratings: ratings, dtype: 1),
+            mr_user_ratings(count: 3, items: rows, ratings: nil, dtype: 1),
+            mr_user_ratings(count: 3, items: kept([0, 4, 2]), ratings: ratings, dtype: 1),
+            mr_user_ratings(count: 3, items: rows, ratings: kept([1, .nan, 1]), dtype: 1),
+            mr_user_ratings(count: 3, items: rows, ratings: ratings, dtype: 7),
         ] {
             var wrong = wrong
             #expect(Outcome { mr_learner_adapt(handle, items, nil, &wrong, &adapted, $0) } != .fine && adapted == nil)

@@ -93,7 +93,8 @@ import Testing
     func predictionIsTheNetworkWithAdaptedParameters(part: String, algorithm: String) throws {
         let world = try LearnerWorld(sizes: sizes)
         var options: [String: OptionValue] = ["algorithm": .text(algorithm)]
-        if algorithm != "anil" { options["algorithm.adapt"] = .text(part) }
+        let type = Registry.algorithms.first { $0.schema.name == algorithm }!
+        if type.schema.options.contains(where: { $0.name == "adapt" }) { options["algorithm.adapt"] = .text(part) }
         let learner = try TestLearner(options, on: world.tasks)
         let adapted = try learner.adapted(world.tasks)
         let expected = (0..<world.tasks.count).flatMap { task in
@@ -104,13 +105,12 @@ import Testing
 
     // MARK: The meta-gradient
 
-    @Test(arguments: ["maml", "meta_sgd", "joint_training"]) func theMetaGradientIsTheDerivative(algorithm: String)
-        throws
-    {
+    @Test(arguments: ["maml", "meta_sgd", "joint_training", "ridge", "bayesian_linear"])
+    func theMetaGradientIsTheDerivative(algorithm: String) throws {
         let world = try LearnerWorld(sizes: [(3, 4), (0, 2), (5, 1)])
-        let learner = try TestLearner(
-            ["algorithm": .text(algorithm), "algorithm.adapt": .text("all"), "backbone.hidden": .numbers([4])],
-            on: world.tasks)
+        var options: [String: OptionValue] = ["algorithm": .text(algorithm), "backbone.hidden": .numbers([4])]
+        if !["ridge", "bayesian_linear"].contains(algorithm) { options["algorithm.adapt"] = .text("all") }
+        let learner = try TestLearner(options, on: world.tasks)
         let (loss, gradients) = try learner.metaGradient(world.tasks)
         // The loss, from the parts: the mean over tasks of the query loss of the adapted network, or over all rows of
         // the network as it is.

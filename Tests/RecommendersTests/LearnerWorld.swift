@@ -82,7 +82,7 @@ final class LearnerWorld {
     }
 
     /// What the support of a task says, as one user's ratings.
-    func ratings(of task: Int) throws -> Ratings {
+    func ratings(of task: Int) throws -> UserRatings {
         let support = rows(of: task).support
         let user = arrays.userIndex.map { Int($0[task]) } ?? -1
         let taste = (0..<LearnerWorld.tasteWidth).map { user < 0 ? 0 : self.taste[user * LearnerWorld.tasteWidth + $0] }
@@ -96,7 +96,7 @@ final class LearnerWorld {
                     name: "taste", size: LearnerWorld.tasteWidth,
                     values: .dense(vectors: .float(Borrowed(taste).pointer))),
             ])
-        return try Ratings(
+        return try UserRatings(
             items: tasks.items, user: hasUsers ? table : nil, rows: arrays.itemIndex.pointer + support.lowerBound,
             values: .double(arrays.targets.pointer + support.lowerBound), count: support.count)
     }
@@ -154,7 +154,18 @@ struct TestLearner {
             "backbone.embedding_dim": .numbers([3]), "backbone.hidden": .numbers([6, 4]), "dtype": .text("float64"),
             "algorithm.inner_lr": .numbers([0.05]), "algorithm.inner_steps": .numbers([2]), "threads": .numbers([1]),
         ]
-        learner = try Learner(small.merging(given) { $1 })
+        let all = small.merging(given) { $1 }
+        // Options of the small network and of gradient descent, where the parts chosen have them.
+        var known = Set(["dtype", "threads"].map { $0 } + given.keys)
+        func schema(_ role: String, _ schemas: [ComponentSchema]) -> ComponentSchema {
+            if case .text(let name)? = all[role] { schemas.first { $0.name == name }! } else { schemas[0] }
+        }
+        for (role, schemas) in [
+            ("algorithm", Registry.algorithms.map { $0.schema }), ("backbone", Registry.backbones.map { $0.schema }),
+        ] {
+            known.formUnion(schema(role, schemas).options.map { "\(role).\($0.name)" })
+        }
+        learner = try Learner(all.filter { known.contains($0.key) })
         try learner.initialize(tasks)
         // Unknown items are all zeros: biases keep their relus off the kink.
         var generator = TestGenerator(1)

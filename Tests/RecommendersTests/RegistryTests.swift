@@ -8,7 +8,7 @@ import Testing
     @Test func theSchemaIsValidJSON() throws {
         let parsed = try JSONSerialization.jsonObject(with: Data(Registry.json.utf8))
         let roles = try #require(parsed as? [String: [[String: Any]]])
-        #expect(Set(roles.keys) == ["algorithm", "backbone", "loss", "optimizer", "learner"])
+        #expect(Set(roles.keys) == ["algorithm", "backbone", "loss", "optimizer", "schedule", "learner"])
         #expect(roles["algorithm"]?.map { $0["name"] as? String } == Registry.algorithms.map { $0.schema.name })
         for component in roles.values.joined() {
             #expect(["name", "class", "doc"].allSatisfy { (component[$0] as? String)?.isEmpty == false })

@@ -13,6 +13,7 @@ from metarec import baselines, datasets, errors, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
+from metarec.cold_start import ColdStart
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
@@ -35,6 +36,7 @@ __all__ = [
     "BayesianMF",
     "Blend",
     "Categorical",
+    "ColdStart",
     "Component",
     "Dataset",
     "Dense",

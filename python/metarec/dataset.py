@@ -48,6 +48,8 @@ class Dataset:
         ``lambda items: items["year"] >= 1998``.
     scale : (float, float)
         Lowest and highest rating observed.
+    content_columns : tuple of str
+        Item columns that are no features but content: titles, years. `ColdStart` uses them too.
 
     Examples
     --------
@@ -67,9 +69,11 @@ class Dataset:
         scale: tuple[float, float],
         folder: Path | None = None,
         truth: Any = None,
+        content_columns: tuple[str, ...] = (),
     ) -> None:
         self.user, self.item, self.rating, self.timestamp = user, item, rating, timestamp
         self.scale, self.folder, self.truth = scale, folder, truth
+        self.content_columns = content_columns
         self._users, self._items = user_entities, item_entities.with_id_field()
         self._grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._whole: Dataset | None = None
@@ -275,6 +279,29 @@ class Dataset:
             scale=self.scale,
             folder=self.folder,
             truth=self.truth,
+            content_columns=self.content_columns,
+        )
+
+    def with_features(self, items: FeatureTable, users: FeatureTable | None) -> "Dataset":
+        """Return the same ratings with other features of the same items and users, in their order.
+
+        Examples
+        --------
+        >>> data = Dataset.from_arrays(user=[1, 2], item=["a", "b"], rating=[5, 4])
+        >>> data.with_features(data.items, None).items
+        FeatureTable(2 rows; item: categorical 2)
+        """
+        return Dataset(
+            self.user,
+            self.item,
+            self.rating,
+            self.timestamp,
+            user_entities=self._users.with_features(users),
+            item_entities=self._items.with_features(items),
+            scale=self.scale,
+            folder=self.folder,
+            truth=self.truth,
+            content_columns=self.content_columns,
         )
         numbers = np.flatnonzero(index) if index.dtype == np.bool_ else index
         view._whole, view._rows = self.root, numbers if self._rows is None else self._rows[numbers]

@@ -87,6 +87,14 @@ class Entities:
             self.columns,
         )
 
+    def with_features(self, features: FeatureTable | None) -> "Entities":
+        """Return these with other features, one row each; values are kept by the fields' names."""
+        known = {} if features is None else features.fields
+        values = {name: found for name, found in self.values.items() if name in known}
+        if self.noun in known:
+            values[self.noun] = self.ids
+        return Entities(self.noun, self.ids, features, values, self.columns)
+
     def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
         """Return a table of one row from raw values; what is left out or never seen is unknown."""
         known = [] if self.features is None else list(self.features.fields)

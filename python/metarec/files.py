@@ -92,6 +92,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
         arrays["trained_on"], about["trained_on"] = model.trained_on_.state()
     if model.negatives is not None:
         arrays["item_counts"] = model.item_counts_
+    about["learned"] = model._learned()
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -107,6 +108,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
 def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
     """Give `model`, which has its options, what `describe` told."""
     stored = _under("data/", arrays)
+    model._restore_learned(about.get("learned", {}))
     if "data" in about:
         data = Dataset.from_state(stored, about["data"])
         model._begin(data.tasks(), data)
@@ -140,10 +142,11 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
 
 
 def _classes() -> dict[str, type["MetaLearner"]]:
+    from metarec.cold_start import ColdStart
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {kind.__name__: kind for kind in (MetaLearner, MeLU, FineTune)}
+    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, MeLU, FineTune)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:

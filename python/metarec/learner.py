@@ -48,6 +48,8 @@ class MetaLearner(Parametrised):
     loss : component or name, default "squared_error"
     optimizer : component or name, default Adam()
         The outer optimizer.
+    schedule : component or name, default Constant()
+        How the optimizer's learning rate changes with the outer steps.
     episodes : Episodes, optional
         How `fit` draws support and query from a `Dataset`, anew every epoch. None: ``Episodes()``.
     negatives : Negatives, optional
@@ -95,6 +97,7 @@ class MetaLearner(Parametrised):
         algorithm: Component | str = "maml",
         loss: Component | str = "squared_error",
         optimizer: Component | str = "adam",
+        schedule: Component | str = "constant",
         episodes: Episodes | None = None,
         negatives: Negatives | None = None,
         epochs: int = 10,
@@ -111,6 +114,7 @@ class MetaLearner(Parametrised):
         self.algorithm = algorithm
         self.loss = loss
         self.optimizer = optimizer
+        self.schedule = schedule
         self.episodes = episodes
         self.negatives = negatives
         self.epochs = epochs
@@ -132,14 +136,17 @@ class MetaLearner(Parametrised):
         value = getattr(self, name)
         return (
             component(name, value)
-            if name in _ROLES and isinstance(value, str)
+            if name in (*_ROLES, "schedule") and isinstance(value, str)
             else super()._part(name)
         )
 
     def _native_options(self) -> dict[str, Any]:
         own = ("batch_size", "clip_norm", "clip_value", "unknown_rate", "threads", "dtype", "seed")
         options = {name: getattr(self, name) for name in own}
-        for part in self._components().values():
+        parts = self._components()
+        if "schedule" not in parts:
+            parts["schedule"] = component("schedule", self.schedule)
+        for part in parts.values():
             options |= part.native_options()
         return options
 
@@ -158,7 +165,7 @@ class MetaLearner(Parametrised):
         """Fix the shapes by the features of `tasks` and draw the parameters; `fit` does it too."""
         if isinstance(tasks, Dataset):
             return self._begin(tasks.tasks(), tasks)
-        return self._begin(_tasks(tasks), None)
+        return self._begin(self._tasks(tasks), None)
 
     def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
         native = _metarec.Learner(self._native_options())
@@ -230,13 +237,19 @@ class MetaLearner(Parametrised):
         NumericalError
             The loss or its gradient is not finite; the parameters are unchanged.
         """
-        native = _tasks(tasks).native
+        native = self._tasks(tasks).native
         if "_learner" not in self.__dict__:
             self.initialize(tasks)
         self.trained_on_ = (
             Provenance.with_more(self.trained_on_, tasks) if self.steps else Provenance.of(tasks)
         )
         return self._native.step(native)
+
+    def _tasks(self, tasks: TaskSet) -> TaskSet:
+        """Return the tasks with the features that the model was made for."""
+        if not isinstance(tasks, TaskSet):
+            raise InvalidTypeError(f"tasks: expected TaskSet, got {type(tasks).__name__}")
+        return tasks
 
     def _forget_unseen(self, data: Dataset) -> None:
         """Set the rows of values that no rating has to zero: they get no gradient, are unknown."""
@@ -250,7 +263,7 @@ class MetaLearner(Parametrised):
 
     def predict(self, tasks: TaskSet) -> Floats:
         """Return the predictions of the query rows after adaptation to each support, in order."""
-        return self._native.predict(self._with_negatives(_tasks(tasks)).native)
+        return self._native.predict(self._with_negatives(self._tasks(tasks)).native)
 
     def _with_negatives(self, tasks: TaskSet) -> TaskSet:
         """Return tasks whose support has negatives besides, of a model that learned by them."""
@@ -367,21 +380,21 @@ class MetaLearner(Parametrised):
         NumericalError
             The loss is not finite.
         """
-        return self._native.meta_gradient(_tasks(tasks).native)
+        return self._native.meta_gradient(self._tasks(tasks).native)
 
     def adapted_parameters(self, tasks: TaskSet) -> dict[str, Floats]:
         """Return every task's parameters after the inner loop, by name: ``[T, ...]`` each.
 
         Only of parameters that the inner loop changes. A table comes whole for every task.
         """
-        return self._native.adapted_parameters(_tasks(tasks).native)
+        return self._native.adapted_parameters(self._tasks(tasks).native)
 
     def support_losses(self, tasks: TaskSet) -> Floats:
         """Return the support losses before the inner loop and after each of its steps.
 
         ``[T, inner_steps + 1]``; NaN for a task without support.
         """
-        return self._native.support_losses(_tasks(tasks).native)
+        return self._native.support_losses(self._tasks(tasks).native)
 
     @property
     def steps(self) -> int:
@@ -389,6 +402,13 @@ class MetaLearner(Parametrised):
         return self._native.steps
 
     # Files
+
+    def _learned(self) -> dict[str, Any]:
+        """Return what fitting decided beside the parameters, in JSON's types."""
+        return {}
+
+    def _restore_learned(self, learned: Mapping[str, Any]) -> None:
+        """Take what `_learned` returned."""
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file that `mr.load` reads: safetensors with JSON, never pickle.
@@ -426,9 +446,3 @@ class MetaLearner(Parametrised):
 
         state = f"{self.steps:,} outer steps" if "_learner" in self.__dict__ else "not fitted"
         return f"<code>{escape(repr(self))}</code><br><small>{state}</small>"
-
-
-def _tasks(tasks: TaskSet) -> TaskSet:
-    if not isinstance(tasks, TaskSet):
-        raise InvalidTypeError(f"tasks: expected TaskSet, got {type(tasks).__name__}")
-    return tasks

@@ -1,7 +1,7 @@
 """Models by name, each a few lines over the parts of `MetaLearner`."""
 
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from metarec.components import COMPONENTS, Component
 from metarec.errors import InvalidTypeError
@@ -13,6 +13,8 @@ _PARTS = ("backbone", "algorithm", "loss", "optimizer")
 class Preset(MetaLearner):
     """A `MetaLearner` whose parts follow from options of its own, beside the learner's."""
 
+    _fixed: ClassVar[tuple[str, ...]] = _PARTS
+
     def __init__(self, **options: Any) -> None:
         known = self._parameter_names()
         for name in options:
@@ -21,7 +23,7 @@ class Preset(MetaLearner):
                     f"{type(self).__name__}: no option {name!r}; there are {known}"
                 )
         super().__init__(**options)
-        for name in _PARTS:
+        for name in self._fixed:
             delattr(self, name)
 
     def __init_subclass__(cls) -> None:
@@ -32,7 +34,7 @@ class Preset(MetaLearner):
             if p.kind is p.KEYWORD_ONLY
         ]
         learners = inspect.signature(MetaLearner).parameters.values()
-        shared = [p for p in learners if p.name not in (*_PARTS, *(q.name for q in own))]
+        shared = [p for p in learners if p.name not in (*cls._fixed, *(q.name for q in own))]
         cls.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined]
 
     @classmethod

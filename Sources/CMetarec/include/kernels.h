@@ -157,6 +157,8 @@ typedef struct mr_kernels {
     /* Solves L X = B, or L' X = B if transposed, in place of B [n, m]; of L [n, n] the lower triangle is read. */
     void (*solve_triangular)(int64_t n, int64_t m, const void *l, int64_t l_row, void *b, int64_t b_row,
                              int32_t transposed);
+    /* out[0] = log |A| = 2 sum log of the diagonal of A's factor L [n, n]. */
+    void (*log_determinant)(int64_t n, const void *l, int64_t l_row, void *out);
 } mr_kernels;
 
 /* Which variants this processor can run (bit 0 baseline, 1 AVX2 and FMA, 2 AVX-512). */

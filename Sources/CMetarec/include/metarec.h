@@ -162,6 +162,10 @@ int32_t mr_learner_train_epoch(mr_learner *learner, mr_tasks *tasks, const mr_ep
 
 /* Predictions of the query rows after adaptation to the support, in row order: out [query rows] in the learner's dtype. */
 int32_t mr_learner_predict(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);
+/* Levels of the loss's distribution; 0 where it has none. */
+int32_t mr_learner_level_count(mr_learner *learner, int64_t *out, mr_error *error);
+/* The distribution behind these predictions: out [query rows, levels]. Fails with MR_STATE_ERROR where there is none. */
+int32_t mr_learner_distribution(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);
 /* out: one buffer [task_count, shape...] per *adapted* parameter, in the order of mr_learner_tensor. */
 int32_t mr_learner_adapted_parameters(mr_learner *learner, mr_tasks *tasks, mr_poll poll,
                                       void *_Nonnull const *_Nonnull out, mr_error *error);
@@ -174,16 +178,16 @@ void mr_learner_begin_loan(mr_learner *learner);
 void mr_learner_end_loan(mr_learner *learner);
 
 /* What one user has rated: rows of `catalogue`, -1 = unknown item. `user` has one row; null where no fields of users are. */
-typedef struct mr_ratings {
+typedef struct mr_user_ratings {
     int64_t count;
     const int32_t *_Nullable items; /* [count] */
     const void *_Nullable ratings;  /* [count], finite */
     int32_t dtype;                  /* of ratings */
-} mr_ratings;
+} mr_user_ratings;
 
 /* Adapts to one user. The learner is unchanged. */
 int32_t mr_learner_adapt(mr_learner *learner, mr_features *catalogue, mr_features *_Nullable user,
-                         const mr_ratings *ratings, mr_adapted *_Nullable *_Nonnull out, mr_error *error);
+                         const mr_user_ratings *ratings, mr_adapted *_Nullable *_Nonnull out, mr_error *error);
 /* Scores of rows of a table of items, -1 = unknown: out [count] in the learner's dtype. Fails with MR_STATE_ERROR once
  * the learner has trained on. */
 int32_t mr_adapted_predict(mr_adapted *adapted, mr_features *catalogue, const int32_t *_Nullable items, int64_t count,

@@ -50,6 +50,19 @@ extension Executor {
         case .rowMax: kernels.row_max(rows, columns, a, aRow, out, outRow)
         case .softmax: kernels.softmax(rows, columns, a, aRow, out, outRow)
         case .logSumExp: kernels.log_sum_exp(rows, columns, a, aRow, out, outRow)
+        case .cholesky:
+            kernels.copy(rows, columns, a, aRow, out, outRow)
+            // Not positive definite: what is solved with it is not finite, which the caller reports.
+            if kernels.cholesky(rows, out, outRow) != 0 { kernels.fill(rows, columns, .nan, out, outRow) }
+        case .solve:
+            guard let b = i.b else { return }
+            kernels.copy(rows, columns, worker.address(b), size(b.stride), out, outRow)
+            kernels.solve_triangular(rows, columns, a, aRow, out, outRow, 0)
+            kernels.solve_triangular(rows, columns, a, aRow, out, outRow, 1)
+        case .logDeterminant: kernels.log_determinant(rows, a, aRow, out)
+        case .identity:
+            kernels.fill(rows, columns, 0, out, outRow)
+            kernels.fill(rows, min(rows, 1), 1, out, outRow + 1)
         case .bag:
             var bag = worker.indices[Int(i.detail)]
             bag.columns = columns

@@ -1,6 +1,7 @@
 /// The kernels that instructions call.
 enum Kernel: UInt8, Sendable {
     case gemm, chain, sum, transpose, copy, fill, bag, bagTransposed, rowMax, softmax, logSumExp
+    case cholesky, solve, logDeterminant, identity
 }
 
 /// Where a matrix lies while a task runs: in a slot, some elements from its start, with a row stride.

@@ -176,7 +176,7 @@ public final class Lowering {
         let a = a.map(operand)
         var instruction = Instruction(kernel: kernel, out: result(node), a: a)
         // Kernels that reduce rows are told the size of their operand.
-        let source = kernel == .rowMax || kernel == .logSumExp ? operands(node)[0] : node
+        let source = [.rowMax, .logSumExp, .logDeterminant].contains(kernel) ? operands(node)[0] : node
         setSize(&instruction, graph.nodes[source].shape)
         instruction.coefficient = coefficients.index(coefficient)
         if let indices { instruction.detail = Int32(indices.number) }
@@ -207,6 +207,13 @@ public final class Lowering {
         let shape = graph.nodes[a].shape
         instruction.inner = dimension(product.transposeA ? shape.rows : shape.columns)
         instruction.coefficient = coefficients.index(epilogue.alpha)
+        add(instruction, for: node)
+    }
+
+    func emitSolve(_ node: Int) {
+        let (factor, b) = (operand(operands(node)[1]), operand(operands(node)[2]))
+        var instruction = Instruction(kernel: .solve, out: result(node), a: factor, b: b)
+        setSize(&instruction, graph.nodes[node].shape)
         add(instruction, for: node)
     }
 

@@ -19,13 +19,17 @@ public struct Adam: Optimizer {
     public let beta2: Double
     /// Added to the root, so that it can divide.
     public let epsilon: Double
+    private let schedule: any Schedule
     private let powers1: PowerTable
     private let powers2: PowerTable
     private let restAbove: (float: Double, double: Double)
 
     /// Errors: a learning rate that is not positive, a decay outside 0 ..< 1, an epsilon below 1e-30 (it must not
     /// vanish in single precision).
-    public init(learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8) throws {
+    public init(
+        learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
+        schedule: any Schedule = Constant()
+    ) throws {
         guard learningRate.isFinite, learningRate > 0 else {
             throw MetarecError.value("lr: \(learningRate), wanted a positive number")
         }
@@ -36,6 +40,7 @@ public struct Adam: Optimizer {
             throw MetarecError.value("epsilon: \(epsilon), wanted at least 1e-30")
         }
         self.learningRate = learningRate
+        self.schedule = schedule
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
@@ -48,8 +53,8 @@ public struct Adam: Optimizer {
     public var name: String { "adam" }
     /// The means m and v.
     public var stateNames: [String] { ["m", "v"] }
-    /// η, the same at every step.
-    public func learningRate(at step: Int) -> Double { learningRate }
+    /// η, as the schedule has it.
+    public func learningRate(at step: Int) -> Double { learningRate * schedule.factor(at: step) }
 
     /// η / (1 − β₁ᵗ), 1 / (1 − β₂ᵗ), and the largest that the first can still be, with room for rounding.
     public func numbers(of step: Int) -> StepNumbers {

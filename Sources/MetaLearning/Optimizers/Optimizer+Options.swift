@@ -4,8 +4,8 @@ import Graph
 public protocol ConfigurableOptimizer: Optimizer {
     /// Name, options, documentation.
     static var schema: ComponentSchema { get }
-    /// From options checked against the schema.
-    init(_ options: Options) throws
+    /// From options checked against the schema, with a schedule of the learning rate.
+    init(_ options: Options, _ schedule: any Schedule) throws
 }
 
 extension SGD: ConfigurableOptimizer {
@@ -16,7 +16,9 @@ extension SGD: ConfigurableOptimizer {
         documentation: "Stochastic gradient descent, x ← x − η g.")
 
     /// From checked options.
-    public init(_ options: Options) throws { try self.init(learningRate: options.number("lr")) }
+    public init(_ options: Options, _ schedule: any Schedule) throws {
+        try self.init(learningRate: options.number("lr"), schedule: schedule)
+    }
 }
 
 extension Adam: ConfigurableOptimizer {
@@ -40,10 +42,10 @@ extension Adam: ConfigurableOptimizer {
             """)
 
     /// From checked options.
-    public init(_ options: Options) throws {
+    public init(_ options: Options, _ schedule: any Schedule) throws {
         try self.init(
             learningRate: options.number("lr"), beta1: options.number("beta1"), beta2: options.number("beta2"),
-            epsilon: options.number("epsilon"))
+            epsilon: options.number("epsilon"), schedule: schedule)
     }
 }
 

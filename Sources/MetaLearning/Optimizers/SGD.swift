@@ -5,21 +5,23 @@ import Kernels
 public struct SGD: Optimizer {
     /// η.
     public let learningRate: Double
+    private let schedule: any Schedule
 
     /// Errors: a learning rate that is not finite and positive.
-    public init(learningRate: Double) throws {
+    public init(learningRate: Double, schedule: any Schedule = Constant()) throws {
         guard learningRate.isFinite, learningRate > 0 else {
             throw MetarecError.value("lr: \(learningRate), wanted a positive number")
         }
         self.learningRate = learningRate
+        self.schedule = schedule
     }
 
     /// "sgd".
     public var name: String { "sgd" }
     /// None.
     public var stateNames: [String] { [] }
-    /// η, the same at every step.
-    public func learningRate(at step: Int) -> Double { learningRate }
+    /// η, as the schedule has it.
+    public func learningRate(at step: Int) -> Double { learningRate * schedule.factor(at: step) }
 
     /// η.
     public func numbers(of step: Int) -> StepNumbers { StepNumbers(repeating: learningRate(at: step)) }

@@ -1,30 +1,6 @@
 import Graph
 import MetaLearning
 
-/// How a parameter begins.
-public enum Initializer: Sendable {
-    /// Every element this number.
-    case constant(Double)
-    /// Uniform in `-bound ... bound`.
-    case uniform(bound: Double)
-    /// Normal with mean 0.
-    case normal(deviation: Double)
-}
-
-/// A parameter that a backbone wants.
-public struct ParameterRequest: Sendable {
-    /// Name, shape and group.
-    public let spec: ParameterSpec
-    /// How it begins.
-    public let initializer: Initializer
-
-    /// A parameter and its beginning.
-    public init(_ spec: ParameterSpec, _ initializer: Initializer) {
-        self.spec = spec
-        self.initializer = initializer
-    }
-}
-
 /// One field of one segment of a task, as values of a graph.
 public struct FieldFeature {
     /// The field.
@@ -44,6 +20,13 @@ public struct FieldFeature {
         case .vectors(let vectors): vectors
         }
     }
+
+    /// 1 for every row whose value is known, else 0, `[rows, 1]`; nil for dense fields.
+    public func known(_ θ: Parameters) -> Value? {
+        guard case .indices(let indices) = source else { return nil }
+        let table = θ[schema.embeddingName]
+        return table.graph.constant(1, shape: Shape(table.shape.rows, 1)).bag(indices)
+    }
 }
 
 extension FieldSchema {
@@ -52,14 +35,26 @@ extension FieldSchema {
 }
 
 /// A network from features to outputs. One file each in `Backbones/`, and a line in `Registry.backbones`.
+///
+/// It ends in a linear layer, the head, that algorithms may solve for: `features · head.weight + head.bias + offset`.
 public protocol Backbone: Sendable {
     /// Name, options, documentation.
     static var schema: ComponentSchema { get }
     /// From options checked against the schema.
     init(_ options: Options)
 
-    /// The parameters for these fields, items' first, and this many outputs; tables in the order of the fields.
-    func parameters(for fields: [FieldSchema], outputs: Int) -> [ParameterRequest]
-    /// The outputs `[rows, outputs]` for rows of items and the task's user. `fields` as in `parameters`.
-    func outputs(_ fields: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Value
+    /// The parameters for these fields, items' first; tables in the order of the fields. The head's are "head.weight"
+    /// [features, 1] and "head.bias" [1].
+    func parameters(items: [FieldSchema], users: [FieldSchema]) -> [ParameterRequest]
+    /// The widths of what `represent` gives for these fields.
+    func shape(items: [FieldSchema], users: [FieldSchema]) -> RepresentationShape
+    /// What is under the head, for rows of items and the task's user.
+    func represent(items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Representation
+    /// The field of items that training hides more often than others, and how often.
+    func dropout(items: [FieldSchema]) -> FieldDropout?
+}
+
+extension Backbone {
+    /// None.
+    public func dropout(items: [FieldSchema]) -> FieldDropout? { nil }
 }

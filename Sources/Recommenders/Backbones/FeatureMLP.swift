@@ -35,18 +35,19 @@ public struct FeatureMLP: Backbone {
     }
 
     /// Tables, layers, head.
-    public func parameters(for fields: [FieldSchema], outputs: Int) -> [ParameterRequest] {
+    public func parameters(items: [FieldSchema], users: [FieldSchema]) -> [ParameterRequest] {
+        let fields = items + users
         let tables = fields.filter(\.isEmbedded).map {
             ParameterRequest(
                 ParameterSpec(
                     $0.embeddingName, rows: $0.size, columns: embeddingDimension, isTable: true, group: "embedding"),
                 .normal(deviation: 0.1))
         }
-        let width = fields.reduce(0) { $0 + ($1.isEmbedded ? embeddingDimension : $1.size) }
+        let width = width(fields)
         let layers = zip([width] + hidden, hidden).enumerated().flatMap { index, size in
             FeatureMLP.layer("dense\(index)", size.0, size.1, group: "decision", gain: 6)
         }
-        return tables + layers + FeatureMLP.layer("head", hidden.last ?? width, outputs, group: "head", gain: 1)
+        return tables + layers + FeatureMLP.layer("head", hidden.last ?? width, 1, group: "head", gain: 1)
     }
 
     /// Uniform weights of variance gain / (3 inputs), zero biases: gain 6 keeps the scale through relu (He et al. 2015).
@@ -62,16 +63,27 @@ public struct FeatureMLP: Backbone {
         ]
     }
 
-    /// relu layers, then the head.
-    public func outputs(_ fields: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Value {
+    private func width(_ fields: [FieldSchema]) -> Int {
+        fields.reduce(0) { $0 + ($1.isEmbedded ? embeddingDimension : $1.size) }
+    }
+
+    /// The last layer's width.
+    public func shape(items: [FieldSchema], users: [FieldSchema]) -> RepresentationShape {
+        RepresentationShape(features: hidden.last ?? width(items + users))
+    }
+
+    /// relu layers.
+    public func represent(
+        items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters
+    ) -> Representation {
         var h = concatenate(
-            fields.map { field in
+            (items + users).map { field in
                 let vectors = field.vectors(θ)
                 return vectors.broadcast(to: Shape(rows, vectors.shape.columns))
             })
         for index in hidden.indices {
             h = (h.matmul(θ["dense\(index).weight"]) + θ["dense\(index).bias"]).relu
         }
-        return h.matmul(θ["head.weight"]) + θ["head.bias"]
+        return Representation(features: h)
     }
 }

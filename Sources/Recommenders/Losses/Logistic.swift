@@ -13,11 +13,13 @@ public struct Logistic: Loss {
             """)
 
     /// The loss.
-    public init() {}
+    public init(_ options: Options) {}
     /// log(1 + exp(o)) − o y
-    public func rows(_ output: Value, _ target: Value) -> Value { output.softplus - output * target }
+    public func rows(_ output: Output, _ target: Value, _ θ: Parameters) -> Value {
+        output.mean.softplus - output.mean * target
+    }
     /// 1 / (1 + exp(−o))
-    public func prediction(_ output: Value) -> Value { output.sigmoid }
+    public func prediction(_ output: Output, _ θ: Parameters) -> Value { output.mean.sigmoid }
     /// The log-odds of the mean, kept off certainty.
     public func outputBias(forMean mean: Double) -> Double {
         let p = min(max(mean, 1e-3), 1 - 1e-3)

@@ -9,15 +9,9 @@ public struct SquaredError: Loss {
         documentation: "Squared error (o − y)², for ratings and other numbers. The prediction is o.")
 
     /// The loss.
-    public init() {}
+    public init(_ options: Options) {}
     /// (o − y)²
-    public func rows(_ output: Value, _ target: Value) -> Value { (output - target).square }
+    public func rows(_ output: Output, _ target: Value, _ θ: Parameters) -> Value { (output.mean - target).square }
     /// o
-    public func prediction(_ output: Value) -> Value { output }
-    /// The mean.
-    public func outputBias(forMean mean: Double) -> Double { mean }
-    /// Any number.
-    public func accepts(_ target: Double) -> Bool { target.isFinite }
-    /// A finite number.
-    public var wanted: String { "a finite number" }
+    public func prediction(_ output: Output, _ θ: Parameters) -> Value { output.mean }
 }

@@ -104,10 +104,12 @@ def _place(folder: str | Path | None, name: str) -> Path:
 
 
 def _dataset(place: Path, ratings: Any, users: Any, items: Any) -> Dataset:
-    aside = {"title": None, "year": None, "genre": "bag"}
+    aside = {"title": None, "year": None, "writer": None, "genre": "bag"}
     timestamp = "timestamp" if "timestamp" in ratings else None
-    data = Dataset.from_frames(ratings, users, items, timestamp=timestamp, fields=aside)
+    fields = {name: kind for name, kind in aside.items() if name in items}
+    data = Dataset.from_frames(ratings, users, items, timestamp=timestamp, fields=fields)
     data.folder = place
+    data.content_columns = tuple(name for name in ("title", "year", "writer") if name in items)
     return data
 
 
@@ -156,6 +158,7 @@ def _extra_movies(path: Path) -> dict[str, Any]:
         "rate": [row[3] for row in rows],
         "genre": [names(row[5]) for row in rows],
         "director": [names(row[6]) for row in rows],
+        "writer": [names(row[7]) for row in rows],
         "actor": [names(row[8]) for row in rows],
         "title": [row[1] for row in rows],
         "year": _years(row[2] for row in rows),

@@ -1,7 +1,7 @@
 import Graph
 
 /// What one user has rated, and what is known of the user. The arrays are borrowed.
-public struct Ratings {
+public struct UserRatings {
     /// What `rows` point into.
     public let items: FeatureTable
     /// One row; none where the learner knows no fields of users.
@@ -13,7 +13,7 @@ public struct Ratings {
     /// Number of ratings.
     public let count: Int
 
-    /// Ratings of items. They are checked when they are read; the table of the user here.
+    /// UserRatings of items. They are checked when they are read; the table of the user here.
     public init(
         items: FeatureTable, user: FeatureTable?, rows: UnsafePointer<Int32>?, values: Numbers?, count: Int
     ) throws {

@@ -1,0 +1,289 @@
+"""The preset for cold starts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarec.components import COMPONENTS, Component
+from metarec.content import blocks, components
+from metarec.dataset import Dataset
+from metarec.episodes import Episodes
+from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.features import Categorical, Dense, FeatureTable
+from metarec.learner import Floats
+from metarec.presets import _PARTS, Preset
+from metarec.splits import Splits
+from metarec.tasks import TaskSet
+from metarec.training import Callback, Progress
+
+Decision = Literal["mean", "median", "mode", "distribution"]
+DECISIONS = ("mean", "median", "mode", "distribution")
+#: A user field counts where so many users share a value on average: postcodes do not.
+USERS_PER_VALUE = 10
+#: More ratings than so many are put into ten levels.
+MOST_LEVELS = 20
+
+
+class ColdStart(Preset):
+    r"""The recommender for new users and new items: a Bayesian linear head, solved in closed form.
+
+    An item is its content and, where training knows it, its id, which training hides at random: so
+    new items do with their content. A user is a Bayesian linear model on the items' features; its
+    prior mean follows from the user's own features, and the posterior of a few ratings is one
+    solve. What the query items see of the support by attention corrects the result, a distribution
+    over the levels of the ratings (stars, or 0 and 1). Per metric another decision is optimal:
+    `predict` gives the mean, the median, the mode, or the whole distribution.
+
+    Works on any `Dataset`: with or without features of items and users. The items' features, and
+    the data's `content_columns`, enter as principal components of their weighted kernels.
+
+    Parameters
+    ----------
+    tokens, features : int
+        Columns of an item's representation, and of them those that the head multiplies.
+    components : int
+        Principal components of the items' content.
+    attention : int
+        Heads of the attention over the support; 0: the closed form alone, which is much faster.
+    lr, l2
+        Of the outer Adam, which warms up and falls as a cosine; penalty on the squared embeddings,
+        four times as large on the content's weights and .4 times on the attention's.
+    batch_size : int or None
+        Users per outer step; None: a fortieth of them, from 8 to 96.
+    **options
+        episodes, epochs, patience, ... as in `MetaLearner`.
+
+    Attributes
+    ----------
+    levels_ : float [levels]
+        The values of the distribution: the ratings that there are, or the means of ten equal parts
+        where there are more than 20.
+
+    References
+    ----------
+    Harrison, Sharma and Pavone, "Meta-Learning Priors for Efficient Online Bayesian Regression",
+    WAFR 2018. Volkovs, Yu and Poutanen, "DropoutNet", NIPS 2017. Kim et al., "Attentive Neural
+    Processes", ICLR 2019.
+
+    Examples
+    --------
+    >>> import metarec as mr
+    >>> splits = mr.split.cold_start(mr.datasets.synthetic(users=300, items=150, seed=0), seed=0)
+    >>> model = mr.ColdStart(epochs=3, seed=0).fit(splits.train)
+    >>> tasks = splits.new_user.tasks()
+    >>> model.predict(tasks, decision="distribution").shape == (tasks.query_rows, 5)
+    True
+    >>> model.adapt(items=[3, 14], ratings=[5, 2], user={"age": 1}).recommend(k=3).items.shape
+    (3,)
+    """
+
+    _fixed: ClassVar[tuple[str, ...]] = (*_PARTS, "schedule")
+
+    def __init__(
+        self,
+        *,
+        tokens: int = 96,
+        features: int = 40,
+        components: int = 192,
+        attention: int = 4,
+        lr: float = 5e-3,
+        l2: float = 5e-4,
+        episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
+        epochs: int = 20,
+        patience: int | None = None,
+        batch_size: int | None = None,
+        clip_norm: float | None = 5.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            episodes=episodes,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            clip_norm=clip_norm,
+            **options,
+        )
+        self.tokens, self.features, self.components = tokens, features, components
+        self.attention, self.lr, self.l2 = attention, lr, l2
+
+    def _components(self) -> dict[str, Component]:
+        return {
+            "backbone": COMPONENTS["ContentEncoder"](
+                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=4 * self.l2
+            ),
+            "algorithm": COMPONENTS["BayesianLinear"](
+                attention=self.attention, precision=10.0, l2=0.4 * self.l2
+            ),
+            "loss": COMPONENTS["Ordinal"](levels=tuple(self.levels_.tolist())),
+            "optimizer": COMPONENTS["Adam"](lr=self.lr, beta2=0.99),
+            "schedule": COMPONENTS["Cosine"](
+                steps=self._steps, warmup=min(100, self._steps // 10), final=0.03
+            ),
+        }
+
+    def _native_options(self) -> dict[str, Any]:
+        return super()._native_options() | {"batch_size": self._batch}
+
+    # Fitting
+
+    def initialize(self, tasks: TaskSet | Dataset) -> Self:
+        """Fix the shapes by `tasks`, a `Dataset`, and draw the parameters; `fit` does it too."""
+        return super().initialize(self._encoded(tasks))
+
+    def fit(
+        self,
+        data: Dataset | TaskSet,
+        validation: Splits | TaskSet | None = None,
+        *,
+        progress: Progress = "auto",
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train from the start, on a `Dataset`; else as `MetaLearner.fit`."""
+        return super().fit(self._encoded(data), validation, progress=progress, callbacks=callbacks)
+
+    def _encoded(self, data: Dataset | TaskSet) -> Dataset:
+        """Return the data with the features that the model takes."""
+        if not isinstance(data, Dataset):
+            raise InvalidTypeError(f"data: expected Dataset, got {type(data).__name__}")
+        own: Dataset | None = self.__dict__.get("_own_data")
+        if data is own:
+            return data
+        self.levels_: NDArray[np.float64] = _levels(data.rating)
+        seen = np.bincount(data.item, minlength=data.item_count) > 0
+        fields = {name: field for name, field in data.items.fields.items() if name != "item"}
+        columns = {name: data.item_columns[name] for name in data.content_columns}
+        content = components(blocks(fields, columns), seen, self.components)
+        codes = np.where(seen, np.arange(len(seen)), -1).astype(np.int32)
+        items: dict[str, Any] = {"content": Dense(3 * content)} if content.shape[1] else {}
+        items["item"] = Categorical(codes, len(seen))
+        users = {
+            name: field
+            for name, field in (data.users.fields if data.users is not None else {}).items()
+            if isinstance(field, Dense) or field.rows >= USERS_PER_VALUE * field.size
+        }
+        self._taken = _shape(data.items), _shape(data.users)
+        self._left_out = [n for n in (data.users.fields if data.users else {}) if n not in users]
+        own = data.with_features(FeatureTable(items), FeatureTable(users) if users else None)
+        self._own_data = own
+        return own
+
+    def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
+        if len(tasks):  # A loaded model keeps the steps that it was fitted for.
+            counts = tasks._query_counts() + tasks._support_counts()
+            users = int((counts > 1).sum())
+            size = min(max(users // 40, 8), 96) if self.batch_size is None else self.batch_size
+            self._batch, self._steps = size, max(1, self.epochs * -(-users // size))
+        super()._begin(tasks, data)
+        if data is not None and len(data):
+            self._native.parameters()["embedding.item"][:, -1] = _item_bias(data)
+        return self
+
+    def _tasks(self, tasks: TaskSet) -> TaskSet:
+        tasks = super()._tasks(tasks)
+        if "_items" not in self.__dict__ or tasks.items is self._items:
+            return tasks
+        if (_shape(tasks.items), _shape(tasks.users)) != self._taken:
+            raise InvalidValueError(
+                "tasks: expected tasks of the data that the model was fitted on"
+            )
+        whole = tasks if tasks._whole is None else tasks._whole
+        users = None
+        if self._users is not None and tasks.users is not None:
+            # Theirs, for a loaded model has the items with it but no users.
+            users = FeatureTable({name: tasks.users[name] for name in self._users.fields})
+        own = TaskSet(
+            whole.offsets,
+            whole.support_counts,
+            whole.item_index,
+            whole.targets,
+            None if users is None else whole.user_index,
+            items=self._items,
+            users=users,
+        )
+        return own if tasks.task_ids is None else own.take(tasks.task_ids)
+
+    # Predicting
+
+    def predict(self, tasks: TaskSet, decision: Decision = "mean") -> Floats:
+        """Return what is predicted for the query rows after adaptation to each support, in order.
+
+        Parameters
+        ----------
+        tasks : TaskSet
+            Of the data that the model was fitted on.
+        decision : "mean", "median", "mode" or "distribution"
+            The mean is best for the squared error, the median for the absolute one, the mode for
+            accuracy. The distribution has the probability of each of `levels_`.
+
+        Returns
+        -------
+        float [query rows], or [query rows, levels]
+        """
+        if decision not in DECISIONS:
+            raise InvalidValueError(f"decision: expected one of {DECISIONS}, got {decision!r}")
+        if decision == "mean":
+            return super().predict(tasks)
+        distribution = self._native.distribution(self._tasks(tasks).native)
+        if decision == "distribution":
+            return distribution
+        if decision == "mode":
+            place = np.argmax(distribution, 1)
+        else:
+            below = np.cumsum(distribution, 1, dtype=np.float64) < 0.5
+            place = np.minimum(below.sum(1), len(self.levels_) - 1)
+        chosen: NDArray[np.float64] = self.levels_[place]
+        return chosen
+
+    def _user_features(self, user: Any) -> FeatureTable | None:
+        if isinstance(user, Mapping):
+            user = {name: value for name, value in user.items() if name not in self._left_out}
+        return super()._user_features(user)
+
+    # Files
+
+    def _learned(self) -> dict[str, Any]:
+        return {
+            "levels": self.levels_.tolist(),
+            "steps": [self._batch, self._steps],
+            "taken": self._taken,
+            "left_out": self._left_out,
+        }
+
+    def _restore_learned(self, learned: Mapping[str, Any]) -> None:
+        self.levels_ = np.array(learned["levels"])
+        self._batch, self._steps = learned["steps"]
+        items, users = learned["taken"]
+        self._taken = [tuple(field) for field in items], [tuple(field) for field in users]
+        self._left_out = list(learned["left_out"])
+
+
+def _levels(rating: NDArray[np.float32]) -> NDArray[np.float64]:
+    values = np.unique(rating).astype(np.float64)
+    if len(values) < 2:
+        raise InvalidValueError(
+            f"data: expected at least two different ratings, got {len(values)}; of clicks alone, "
+            "draw items that were not clicked as ratings of 0"
+        )
+    if len(values) <= MOST_LEVELS:
+        return values
+    parts = np.array_split(np.sort(rating.astype(np.float64)), 10)
+    return np.unique([part.mean() for part in parts])
+
+
+def _item_bias(data: Dataset) -> NDArray[np.float64]:
+    """Return by how much each item is rated above its users' means, shrunk by five ratings."""
+    residual = data.rating - data.rating.mean(dtype=np.float64)
+    users = np.bincount(data.user, residual, minlength=data.user_count)
+    residual = (
+        residual - (users / (np.bincount(data.user, minlength=data.user_count) + 3))[data.user]
+    )
+    items = np.bincount(data.item, residual, minlength=data.item_count)
+    return items / (np.bincount(data.item, minlength=data.item_count) + 5)
+
+
+def _shape(table: FeatureTable | None) -> list[tuple[str, str, int]]:
+    if table is None:
+        return []
+    return [(str(name), field.kind, field.size) for name, field in table.fields.items()]

@@ -1,0 +1,176 @@
+"""The preset for cold starts: content, ids, decisions, files."""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+
+import metarec as mr
+from metarec.content import blocks, components
+from metarec.errors import InvalidTypeError, InvalidValueError
+
+SMALL = {"tokens": 12, "features": 6, "components": 16, "attention": 2, "epochs": 2, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return mr.datasets.synthetic(users=250, items=120, seed=0)
+
+
+@pytest.fixture(scope="module")
+def splits(data):
+    return mr.split.cold_start(data, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(splits):
+    return mr.ColdStart(**SMALL).fit(splits.train, validation=splits.validation)
+
+
+def test_decisions_are_those_of_the_distribution(model, splits):
+    tasks = splits.new_user.tasks()
+    p = model.predict(tasks, decision="distribution")
+    levels = model.levels_
+    assert levels.tolist() == [1, 2, 3, 4, 5] and p.shape == (tasks.query_rows, 5)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(tasks), p @ levels, rtol=1e-5)
+    assert (model.predict(tasks, decision="mode") == levels[p.argmax(1)]).all()
+    median = model.predict(tasks, decision="median")
+    for row, value in enumerate(median):
+        below = p[row, levels < value].sum()
+        assert below < 0.5 + 1e-6 and below + p[row, levels == value].sum() >= 0.5 - 1e-6
+    with pytest.raises(InvalidValueError, match="decision"):
+        model.predict(tasks, decision="best")
+
+
+def rmse(model, tasks):
+    return np.sqrt(np.mean((model.predict(tasks) - tasks.query_targets()[0]) ** 2))
+
+
+def test_beats_the_user_mean_and_learns_from_the_support(splits):
+    model = mr.ColdStart(**SMALL | {"epochs": 15}).fit(splits.train)
+    for name in ("new_user", "new_item", "new_both"):
+        tasks = splits[name].tasks()
+        support, offsets = tasks.support()
+        means = [tasks.targets[support[a:b]].mean() for a, b in itertools.pairwise(offsets)]
+        mean = np.repeat(means, np.diff(tasks.query()[1]))
+        assert rmse(model, tasks) < np.sqrt(np.mean((mean - tasks.query_targets()[0]) ** 2)), name
+    before, after = (splits.new_user.tasks(support_size=size) for size in (0, 90))
+    assert rmse(model, after) < 0.97 * rmse(model, before)
+
+
+def test_the_adapted_user_predicts_as_the_task_would(model, splits):
+    scenario = splits.new_user
+    tasks = scenario.tasks().take([0])
+    data = scenario.data
+    rows, (start, end) = tasks.support()
+    items = data.item_ids(tasks.item_index[rows[start:end]])
+    queries = data.item_ids(tasks.item_index[tasks.query()[0]])
+    user = data.user_ids([scenario.users[0]])[0]
+    adapted = model.adapt(items, tasks.targets[rows], user=user)
+    np.testing.assert_allclose(adapted.predict(queries), model.predict(tasks), rtol=1e-5)
+    assert len(adapted.recommend(k=5)) == 5
+    # An item that nobody knows, a user of whom nothing is known, nothing rated: all fine.
+    assert np.isfinite(model.adapt().predict(["no such item"])).all()
+
+
+def test_items_without_training_ratings_have_no_id(model, splits):
+    seen = np.bincount(splits.train.item, minlength=splits.train.item_count) > 0
+    assert ((model._items["item"].ids >= 0) == seen).all() and not seen.all()
+
+
+def test_the_content_of_new_items_is_used(model, splits):
+    tasks = splits.new_item.tasks()
+    assert len(np.unique(np.round(model.predict(tasks), 6))) > 0.9 * tasks.query_rows
+
+
+@pytest.mark.parametrize("kind", ["stars", "clicks", "halves", "many"])
+def test_any_ratings_without_features(kind):
+    random = np.random.default_rng(0)
+    user, item = np.repeat(np.arange(60), 20), random.integers(0, 40, 1200)
+    rating = {
+        "stars": random.integers(1, 6, 1200),
+        "clicks": random.integers(0, 2, 1200),
+        "halves": random.integers(1, 11, 1200) / 2,
+        "many": random.normal(size=1200),
+    }[kind]
+    data = mr.Dataset.from_arrays(user, item, rating)
+    model = mr.ColdStart(**SMALL).fit(data)
+    levels = {"stars": 5, "clicks": 2, "halves": 10, "many": 10}[kind]
+    adapted = model.adapt(items=[3, 4], ratings=rating[:2])
+    low, high = model.levels_[0], model.levels_[-1]
+    assert len(model.levels_) == levels and (np.diff(model.levels_) > 0).all()
+    assert ((adapted.predict(range(40)) >= low) & (adapted.predict(range(40)) <= high)).all()
+
+
+def test_what_cannot_be_fitted_is_named(data, model):
+    clicks = mr.Dataset.from_arrays([1, 1, 2], [1, 2, 2], [1, 1, 1])
+    with pytest.raises(InvalidValueError, match="two different ratings"):
+        mr.ColdStart().fit(clicks)
+    with pytest.raises(InvalidTypeError, match="expected Dataset"):
+        mr.ColdStart().fit(data.tasks())
+    other = mr.Dataset.from_arrays([1, 2], [1, 2], [1, 2])
+    with pytest.raises(InvalidValueError, match="the data that the model was fitted on"):
+        model.predict(other.tasks())
+    with pytest.raises(InvalidTypeError, match="schedule"):
+        mr.ColdStart(schedule="cosine")
+
+
+def test_saved_and_copied_models_predict_the_same(model, splits, tmp_path):
+    tasks = splits.new_item.tasks()
+    model.save(tmp_path / "model.metarec")
+    for other in (mr.load(tmp_path / "model.metarec"), copy.deepcopy(model)):
+        for decision in ("mean", "distribution"):
+            expected = model.predict(tasks, decision=decision)
+            assert (other.predict(tasks, decision=decision) == expected).all()
+        assert other.levels_.tolist() == model.levels_.tolist()
+        user = other.adapt([3], [5], user={"age": 1}).recommend(k=3)
+        assert (user.items == model.adapt([3], [5], user={"age": 1}).recommend(k=3).items).all()
+
+
+def test_threads_and_seeds(splits):
+    def parameters(**options):
+        return mr.ColdStart(**SMALL | options).fit(splits.train).parameters()
+
+    one, two, other = parameters(threads=1), parameters(threads=2), parameters(seed=1)
+    assert all((one[name] == two[name]).all() for name in one)
+    assert any((one[name] != other[name]).any() for name in one)
+
+
+def test_user_fields_of_few_users_a_value_are_left_out():
+    random = np.random.default_rng(0)
+    ratings = {"user": np.repeat(np.arange(50), 10), "item": random.integers(0, 30, 500)}
+    ratings["rating"] = random.integers(1, 6, 500)
+    users = {"user": np.arange(50), "sex": np.arange(50) % 2, "code": np.arange(50)}
+    model = mr.ColdStart(**SMALL).fit(mr.Dataset.from_frames(ratings, users=users))
+    assert list(model._users.fields) == ["sex"]
+    assert np.isfinite(model.adapt([1], [5], user={"sex": 1, "code": 7}).predict([2])).all()
+
+
+def test_content_is_the_principal_components_of_the_kernels():
+    genre = mr.Bag(np.array([0, 1, 0, 1, 2, 2], np.int32), np.array([0, 2, 3, 4, 5, 6]), size=3)
+    year = np.array([1990.0, 1990, 2000, np.nan, 2000])
+    maps = blocks({"genre": genre}, {"year": year})
+    for _, block in maps:
+        norms = np.linalg.norm(block, axis=1)
+        np.testing.assert_allclose(norms[norms > 0], 1, rtol=1e-5)
+    assert (maps[-1][1][3] == 0).all()
+    rated = np.array([True, True, True, True, False])
+    vectors = components(maps, rated, 10)
+    x = np.concatenate([np.sqrt(weight) * block for weight, block in maps], 1)
+    x -= x[rated].mean(0)
+    # All components together keep every inner product of the rated items, but for the scale.
+    kernel, found = x[rated] @ x[rated].T, vectors[rated] @ vectors[rated].T
+    np.testing.assert_allclose(found * np.trace(kernel) / 4, kernel, atol=1e-4)
+    np.testing.assert_allclose(np.trace(found) / 4, 1, rtol=1e-4)
+    assert components(maps, rated, 2).shape == (5, 2)
+
+
+def test_text_words_and_lists_are_content():
+    titles = np.array(["The Big Sleep", "Big", "Sleep, my love", None], object)
+    lists = np.empty(4, object)
+    lists[:] = [["A B"], ["A B", "C"], ["C"], []]
+    (_, words), (_, names) = blocks({}, {"title": titles, "writer": lists})
+    assert words.shape == (4, 2) and names.shape == (4, 2)  # big, sleep; "A B", C
+    assert words[0] @ words[1] > 0 and words[1] @ words[2] == 0
