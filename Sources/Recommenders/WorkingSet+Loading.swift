@@ -2,20 +2,30 @@ import Graph
 import Kernels
 
 extension WorkingSet {
-    /// Loads task number `task`: its own support and query, or those that `episode` draws; some values hidden. With
-    /// `support`, that set's first task is the support, over the same tables, and the query is all the task's own.
+    /// Loads task number `task`: its own support and query, or those that `episode` draws; some values hidden.
     ///
     /// Cost: the task's rows and ids; nothing is allocated once tasks of this size have been seen. Errors: fields
     /// other than those the set was made for, and arrays that changed after they were checked (every index is compared
     /// with its bounds again). After an error the set holds no task.
-    public func load(
-        _ task: Int, of tasks: TaskSet, support before: TaskSet? = nil, episode: Episode? = nil, hiding: Hiding? = nil
+    public func load(_ task: Int, of tasks: TaskSet, episode: Episode? = nil, hiding: Hiding? = nil) throws {
+        try load(of: tasks, user: tasks.extent(of: task).user, hiding) {
+            try chooseRows(tasks.extent(of: task), of: tasks, episode)
+        }
+    }
+
+    /// Loads some query rows of the one task in `tasks` behind the support of the one in `support`, over the same tables.
+    func load(_ rows: Range<Int>, of tasks: TaskSet, support: TaskSet) throws {
+        try load(of: tasks, user: tasks.extent(of: 0).user, nil) {
+            try joinRows(support, support.extent(of: 0), rows, tasks.extent(of: 0), of: tasks)
+        }
+    }
+
+    private func load(
+        of tasks: TaskSet, user: Int, _ hiding: Hiding?, choose: () throws -> (support: Int, query: Int)
     ) throws {
         (supportCount, queryCount) = (0, 0)
         try bind(tasks)
-        let extent = try tasks.extent(of: task)
-        let (support, query) =
-            try before.map { try joinRows($0, extent, of: tasks) } ?? chooseRows(extent, of: tasks, episode)
+        let (support, query) = try choose()
 
         let rows = UnsafePointer(itemRows.elements(of: Int32.self))
         var hiding = hiding
@@ -26,7 +36,7 @@ extension WorkingSet {
         }
         for index in items.count..<fieldCount {
             hiding?.enter(field: index)
-            try fields[index].load(sources[index], user: extent.user, hiding: &hiding)
+            try fields[index].load(sources[index], user: user, hiding: &hiding)
         }
         (supportCount, queryCount) = (support, query)
     }
@@ -64,17 +74,18 @@ extension WorkingSet {
         return (support, query)
     }
 
-    /// The support of the first task of `before`, then the query of the task in `extent`.
+    /// The support of `before`, then some of the query rows of the task in `extent`.
     private func joinRows(
-        _ before: TaskSet, _ extent: TaskSet.Extent, of tasks: TaskSet
+        _ before: TaskSet, _ first: TaskSet.Extent, _ rows: Range<Int>, _ extent: TaskSet.Extent, of tasks: TaskSet
     ) throws -> (support: Int, query: Int) {
-        let first = try before.extent(of: 0)
-        let (support, query) = (first.supportCount, extent.queryCount)
+        guard rows.upperBound <= extent.queryCount else { throw TaskSet.changed }
+        let (support, query) = (first.supportCount, rows.count)
         let numbers = rowNumbers.reserve(max(support, query), of: Int32.self)
         for row in 0..<max(support, query) { numbers[row] = Int32(truncatingIfNeeded: row) }
         let out = itemRows.reserve(support + query, of: Int32.self)
         try copyItems(of: before, first.start, numbers, support, to: out)
-        try copyItems(of: tasks, extent.start + extent.supportCount, numbers, query, to: out + support)
+        try copyItems(
+            of: tasks, extent.start + extent.supportCount + rows.lowerBound, numbers, query, to: out + support)
         gatherTargets(before, first.start, numbers, support, 0)
         return (support, query)
     }
