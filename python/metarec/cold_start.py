@@ -49,7 +49,7 @@ class ColdStart(Preset):
         Heads of the attention over the support; 0: the closed form alone, which is much faster.
     lr, l2
         Of the outer Adam, which warms up and falls as a cosine; penalty on the squared embeddings,
-        four times as large on the content's weights and .4 times on the attention's.
+        eight times as large on the content's weights and .4 times on the attention's.
     batch_size : int or None
         Users per outer step; None: a fortieth of them, from 8 to 96.
     **options
@@ -84,14 +84,14 @@ class ColdStart(Preset):
     def __init__(
         self,
         *,
-        tokens: int = 96,
-        features: int = 40,
+        tokens: int = 128,
+        features: int = 64,
         components: int = 192,
         attention: int = 4,
         lr: float = 5e-3,
         l2: float = 5e-4,
         episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
-        epochs: int = 20,
+        epochs: int = 28,
         patience: int | None = None,
         batch_size: int | None = None,
         clip_norm: float | None = 5.0,
@@ -111,7 +111,7 @@ class ColdStart(Preset):
     def _components(self) -> dict[str, Component]:
         return {
             "backbone": COMPONENTS["ContentEncoder"](
-                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=4 * self.l2
+                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=8 * self.l2
             ),
             "algorithm": COMPONENTS["BayesianLinear"](
                 attention=self.attention, precision=10.0, l2=0.4 * self.l2

@@ -61,16 +61,29 @@ def components(
     x -= x[rated].mean(0)
     training = x[rated]
     by_items = len(training) < x.shape[1]
-    values, basis = np.linalg.eigh(training @ training.T if by_items else training.T @ training)
-    kept = np.argsort(values)[::-1][:count]
-    kept = kept[values[kept] > 1e-5 * values.max()]
-    if not len(kept):
+    values, basis = _leading(training @ training.T if by_items else training.T @ training, count)
+    kept = values > 1e-5 * values.max(initial=0)
+    if not kept.any():
         return np.zeros((len(rated), 0), np.float32)
     basis = basis[:, kept]
     if by_items:
         basis = training.T @ (basis / np.sqrt(values[kept]))
     result = x @ basis
     return np.ascontiguousarray(result / np.sqrt((result[rated] ** 2).sum(1).mean()), np.float32)
+
+
+def _leading(gram: Matrix, count: int) -> tuple[Matrix, Matrix]:
+    """Return the `count` largest eigenvalues, descending, and their vectors, by subspace iteration.
+
+    Halko, Martinsson and Tropp, "Finding Structure with Randomness", SIAM Review, 2011.
+    """
+    size = min(len(gram), count + 32)
+    start = np.random.default_rng(0).normal(size=(len(gram), size)).astype(np.float32)
+    basis = np.linalg.qr(gram @ start)[0]
+    for _ in range(6):
+        basis = np.linalg.qr(gram @ basis)[0]
+    values, turned = np.linalg.eigh(basis.T @ (gram @ basis))
+    return values[::-1][:count], (basis @ turned[:, ::-1])[:, :count]
 
 
 def _bag(field: Categorical | Bag) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
