@@ -291,10 +291,10 @@ def test_ordered_probit_learns_how_the_scale_is_used():
 @pytest.mark.data
 @pytest.mark.skipif("METAREC_DATA" not in os.environ, reason="METAREC_DATA is not set")
 def test_known_results_on_movielens_1m():
-    """The study behind the marks had .061 for new users and .034 for new items, on other draws."""
+    """A quick run, with room for one draw: by default it has .058, .049 and .040 over two."""
     validation = mr.split.melu(mr.datasets.movielens_1m(), seed=0).validation
     model = mr.BayesianMF(rank=16, samples=10).fit(validation.train)
     bias = mr.baselines.Bias().fit(validation.train)
-    for name, gain in (("new_user", 0.05), ("new_item", 0.034), ("new_both", 0.025)):
+    for name, gain in (("new_user", 0.045), ("new_item", 0.034), ("new_both", 0.025)):
         tasks = validation[name].tasks()
         assert rmse(model, tasks) < rmse(bias, tasks) - gain, name
