@@ -49,10 +49,10 @@ import Testing
     @Test(arguments: Rewrite.allCases) func everyRewriteMakesSomethingCheaper(leftOut: Rewrite) throws {
         let isCheaper = try [(1, false), (4, false), (1, true), (4, true)].map { steps, firstOrder in
             let outputs = Recommender().maml(steps: steps, firstOrder: firstOrder)
-            let costs = try [[], [leftOut]].map { leftOut in
-                let plan = try Plan(outputs, without: leftOut)
+            let costs = try ([[], [leftOut]] as [Set<Rewrite>]).map { without in
+                let plan = try Plan(outputs, without: without)
                 let sizes = [36, 10, 46, 9, 9, 9]
-                return leftOut == [.inPlace]
+                return leftOut == .inPlace
                     ? [plan.arena(sizes: sizes).planned] : [plan.instructionCount, plan.multiplyAdds(sizes: sizes)]
             }
             return zip(costs[0], costs[1]).contains { $0 < $1 }

@@ -129,7 +129,8 @@ struct Fusion {
         guard root[id] == id, head[id] == nil else { return }
         let operands = unique(graph.nodes[id].operands.map(source))
         let roots = Set(users[id].map { root[$0] })
-        if rewrites.contains(.chains), roots.count == 1, let chain = roots.first, !isOutput.contains(id), let inputs = chainInputs[chain],
+        if rewrites.contains(.chains), roots.count == 1, let chain = roots.first, !isOutput.contains(id),
+            let inputs = chainInputs[chain],
             graph.nodes[chain].shape == graph.nodes[id].shape, isShared[chain] == isShared[id],
             chainMembers[chain, default: []].count < Int(MR_CHAIN_STEPS)
         {

@@ -14,7 +14,8 @@ func exploitRepeatedRows(_ operation: any Operation, _ operands: [Value], in gra
     case let product as MatMul: splitProduct(product, operands[0], operands[1])
     case let sum as Sum where sum.axis == .rows: sumOfProductRows(operands[0])
     case let binary as Binary:
-        withoutBroadcast(binary, operands[0], operands[1], in: graph) ?? rowsAddedFirst(binary, operands[0], operands[1])
+        withoutBroadcast(binary, operands[0], operands[1], in: graph)
+            ?? rowsAddedFirst(binary, operands[0], operands[1])
     default: nil
     }
 }
