@@ -22,9 +22,11 @@ from latency import measure_latency
 from peers import available
 from remote import Remote
 from report import markdown, plot
+from rewrites import measure_rewrites
+from whole import measure_whole
 from workload import ALGORITHMS, BLOCK, Algorithm, Workload
 
-SECTIONS = ("training", "latency", "growth")
+SECTIONS = ("training", "rewrites", "latency", "growth", "whole")
 
 
 def main() -> None:
@@ -61,18 +63,27 @@ def main() -> None:
         "missing": missing,
         "training": [],
     }
-    results["peak"], results["bandwidth"], results["peak_by"] = machine.measure()
+    peak = machine.measure()
+    results |= {"peak": peak.flops, "bandwidth": peak.bandwidth, "peak_by": peak.how}
     if "training" in options.only:
         for algorithm in algorithms:
             for count in threads:
                 clock = options.clock if count == 1 else "wall"
                 results["training"].append(_training(systems, algorithm, count, rounds, clock))
                 _write(results, options.out)
+    if "rewrites" in options.only:
+        results["rewrites"] = measure_rewrites(
+            short=options.short, rounds=min(rounds, 9), only=options.algorithms
+        )
+        _write(results, options.out)
     if "latency" in options.only:
         results["latency"] = measure_latency(systems, short=options.short)
         _write(results, options.out)
     if "growth" in options.only:
         results["growth"] = measure_growth(options.clock, short=options.short)
+        _write(results, options.out)
+    if "whole" in options.only:
+        results["whole"] = measure_whole(short=options.short)
     _write(results, options.out)
     print((options.out / "speed.md").read_text())
 
@@ -92,7 +103,7 @@ def _training(
         differences = check(systems, systems[0])
         for system in systems:
             first[system.name] = system.call("run", what="steps", count=BLOCK)
-        peak = machine.measure()[0]
+        peak = machine.measure().flops
         found: dict[str, Any] = {name: {} for name in first}
         for what in ("steps", "gradients"):
             for name, rates in _alternate(systems, what, workload, rounds, clock).items():
