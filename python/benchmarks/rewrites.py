@@ -31,7 +31,7 @@ def measure_rewrites(
 
     A process for every set of rewrites; their profiles alternate. Of a batch of 32 tasks.
     """
-    workload = Workload(tasks=128)
+    workload = Workload()
     support = float(workload.support_counts[workload.batches[0]].mean())
     chosen = [a for a in ALGORITHMS if a.name in ("maml", "fomaml")]
     left_out = (EVERYTHING, NOTHING) if short else (EVERYTHING, *REWRITES, NOTHING)
