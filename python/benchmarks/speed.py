@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", help="default: 1 2, short: 1")
     parser.add_argument("--rounds", type=int, help="alternations; default: 15, short: 5")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--add", action="store_true", help="to what the folder has: a run in parts")
     options = parser.parse_args()
 
     systems, missing = available()
@@ -62,19 +63,24 @@ def main() -> None:
         "clock": options.clock,
         "missing": missing,
         "training": [],
+        "rewrites": [],
     }
     peak = machine.measure()
     results |= {"peak": peak.flops, "bandwidth": peak.bandwidth, "peak_by": peak.how}
+    if options.add and (options.out / "speed.json").exists():
+        results |= json.loads((options.out / "speed.json").read_text())
     if "training" in options.only:
         for algorithm in algorithms:
             for count in threads:
                 clock = options.clock if count == 1 else "wall"
-                results["training"].append(_training(systems, algorithm, count, rounds, clock))
+                found = _training(systems, algorithm, count, rounds, clock)
+                _add(results["training"], found, "algorithm", "threads")
                 _write(results, options.out)
     if "rewrites" in options.only:
-        results["rewrites"] = measure_rewrites(
+        for found in measure_rewrites(
             short=options.short, rounds=min(rounds, 9), only=options.algorithms
-        )
+        ):
+            _add(results["rewrites"], found, "algorithm")
         _write(results, options.out)
     if "latency" in options.only:
         results["latency"] = measure_latency(systems, short=options.short)
@@ -145,6 +151,12 @@ def _alternate(
             seconds = system.call("run", what=what, count=count * BLOCK, clock=clock)
             rates[system.name].append(count * tasks / seconds)
     return rates
+
+
+def _add(rows: list[dict[str, Any]], row: dict[str, Any], *keys: str) -> None:
+    """Put a row to the others, in the place of one for the same."""
+    same = [i for i, other in enumerate(rows) if all(other[k] == row[k] for k in keys)]
+    rows[slice(same[0], same[0] + 1) if same else slice(len(rows), None)] = [row]
 
 
 def _write(results: dict[str, Any], out: Path) -> None:
