@@ -47,6 +47,8 @@ void mr_wait(int64_t turn) {
 
 const char *mr_forced_isa(void) { return getenv("METAREC_ISA"); }
 
+const char *mr_left_out_rewrites(void) { return getenv("METAREC_WITHOUT"); }
+
 void *mr_scratch(void) {
     static _Thread_local __attribute__((aligned(64))) char scratch[MR_SCRATCH_BYTES];
     return scratch;

@@ -19,15 +19,15 @@ public final class Graph {
     /// The first misfit met while tracing. Operators cannot throw; compiling does.
     public private(set) var error: MetarecError?
 
-    private let simplifies: Bool
-    private let exploitsLowRank: Bool
+    /// What is tried on every node that is appended; nil while tracing.
+    private let rewrites: [Rewrite]?
 
     /// An empty graph.
-    public init() { (simplifies, exploitsLowRank) = (false, false) }
+    public init() { rewrites = nil }
 
     /// A graph that simplifies what is appended. Only for finished graphs: a simpler form of a value may bypass a
     /// parameter, and a later derivative would miss it.
-    init(simplifying: Bool, lowRank: Bool) { (simplifies, exploitsLowRank) = (simplifying, lowRank) }
+    init(simplifying rewrites: [Rewrite]) { self.rewrites = rewrites }
 
     /// Appends a node, or finds the equal one.
     public func append(_ operation: some Operation, _ operands: Value...) -> Value { append(operation, operands) }
@@ -39,9 +39,12 @@ public final class Graph {
     }
 
     func append(_ operation: any Operation, _ operands: [Value]) -> Value {
-        if simplifies, let simpler = operation.simplified(operands, in: self) { return simpler }
-        if simplifies, let cheaper = exploitStructure(operation, operands, in: self) { return cheaper }
-        if exploitsLowRank, let cheaper = exploitLowRank(operation, operands, in: self) { return cheaper }
+        if let rewrites {
+            if let simpler = operation.simplified(operands, in: self) { return simpler }
+            for rewrite in rewrites {
+                if let cheaper = rewrite.cheaper(operation, operands, in: self) { return cheaper }
+            }
+        }
         func record(_ operation: some Operation) -> Value {
             let isOwn = operands.allSatisfy { $0.graph === self }
             let key = Key(operation: AnyHashable(operation), operands: isOwn ? operands.map(\.id) : [])

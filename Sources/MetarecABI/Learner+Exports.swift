@@ -261,7 +261,8 @@ public func mr_learner_end_loan(_ handle: OpaquePointer) { learner(handle).endLo
 /// A learner adapted to one user.
 @c @implementation
 public func mr_learner_adapt(
-    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ user: OpaquePointer?, _ ratings: UnsafePointer<mr_user_ratings>,
+    _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ user: OpaquePointer?,
+    _ ratings: UnsafePointer<mr_user_ratings>,
     _ out: UnsafeMutablePointer<OpaquePointer?>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {

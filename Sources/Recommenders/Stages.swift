@@ -31,7 +31,8 @@ struct Stages {
         let sizes = model.tables.indices.map(model.candidateTableSize) + [.query]
         let first = model.firstStageInput
         let user = try Split(
-            [predictions], keeping: kept, late: Set(sizes), firstInput: first, lowRank: lowRank)
+            [predictions], keeping: kept, late: Set(sizes), firstInput: first,
+            without: lowRank ? [] : [.gram, .factoring])
         self.user = try Plan(user.early)
         adaptedTables = tables
 

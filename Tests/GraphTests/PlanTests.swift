@@ -46,20 +46,6 @@ import Testing
         #expect(squared.allSatisfy { $0[1].elements == [0, 1, 4, 1, 4, 9, 4, 9, 16] })
     }
 
-    /// Elements of all slots of the arena, and of all results had each a slot of its own.
-    private func arena(_ plan: Plan, sizes: [Int]) -> (planned: Int, withoutReuse: Int) {
-        func elements(_ slot: Plan.Slot) -> Int {
-            func size(_ dimension: Dimension) -> Int {
-                if case .symbol(let symbol) = dimension { sizes[symbol.id] } else { dimension.fixedValue! }
-            }
-            return slot.owner == .arena ? size(slot.rows) * size(slot.columns) : 0
-        }
-        return (
-            plan.slots.map(elements).reduce(0, +),
-            plan.instructions.map { elements(plan.slots[Int($0.out.slot)]) }.reduce(0, +)
-        )
-    }
-
     @Test func memoryIsUsedAgain() throws {
         // A line of products: each value dies when the next is there, so two slots do.
         let graph = Graph()
@@ -70,8 +56,7 @@ import Testing
         let place = try Plan([(0..<20).reduce(x.tanh) { value, _ in value.sumOverRows * value }])
         #expect(place.slots.filter { $0.owner == .arena }.count == 2)
 
-        let (planned, withoutReuse) = arena(
-            try Plan(Network(widths: [16, 32, 32, 1]).maml(steps: 5)), sizes: [20, 10])
+        let (planned, withoutReuse) = try Plan(Network(widths: [16, 32, 32, 1]).maml(steps: 5)).arena(sizes: [20, 10])
         #expect(planned * 2 < withoutReuse)
     }
 

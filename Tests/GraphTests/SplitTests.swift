@@ -35,7 +35,7 @@ private struct Layer {
         let factors = try Split([Layer().scores], late: [.query], firstInput: 3)
         let (i, o) = (Dimension.fixed(Layer.inputs), Dimension.fixed(Layer.outputs))
         #expect(shapes(factors.early) == [Shape(.support, i), Shape(.support, o)] && factors.early.count == 2)
-        let whole = try Split([Layer().scores], late: [.query], firstInput: 3, lowRank: false)
+        let whole = try Split([Layer().scores], late: [.query], firstInput: 3, without: [.gram, .factoring])
         #expect(shapes(whole.early) == [Shape(i, o)] && whole.early.count == 1)
         #expect(try Plan(whole.late).multiplyAdds(sizes: [7, 10]) == 10 * Layer.inputs * Layer.outputs)
         #expect(try Plan(whole.early).multiplyAdds(sizes: [7, 10]) == 7 * Layer.inputs * Layer.outputs)
@@ -49,7 +49,8 @@ private struct Layer {
         let expected = try evaluate([Layer().scores], parameters: [weight], tasks: [task])[0][0]
 
         // In three: the user, the items, and what is left.
-        let user = try Split([Layer().scores], late: [.query], firstInput: 3, lowRank: lowRank)
+        let user = try Split(
+            [Layer().scores], late: [.query], firstInput: 3, without: lowRank ? [] : [.gram, .factoring])
         let first = 3 + user.early.count
         let items = try Split(user.late, late: [.support], inputs: 3..<first, firstInput: first)
         #expect(items.early.allSatisfy { $0.shape.rows == .query })

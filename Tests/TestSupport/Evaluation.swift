@@ -50,10 +50,11 @@ public final class TestProgram {
     private let tasks: [TaskMemory]
 
     /// Compiles the outputs and copies all numbers.
-    public init(_ outputs: [Value], parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], _ precision: Precision)
-        throws
-    {
-        plan = try Plan(outputs)
+    public init(
+        _ outputs: [Value], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
+        tasks: [TestTask] = [TestTask()], _ precision: Precision
+    ) throws {
+        plan = try Plan(outputs, without: leftOut)
         self.precision = precision
         executor = Executor(
             plan, precision,
@@ -161,8 +162,9 @@ extension UnsafeMutableRawPointer {
 
 /// Compiles the outputs and runs them for each task; returns outputs by task.
 public func evaluate(
-    _ outputs: [Value], parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], precision: Precision = .double,
-    threads: Int = 1
+    _ outputs: [Value], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
+    tasks: [TestTask] = [TestTask()], precision: Precision = .double, threads: Int = 1
 ) throws -> [[Matrix]] {
-    try TestProgram(outputs, parameters: parameters, tasks: tasks, precision).results(threads: threads)
+    try TestProgram(outputs, without: leftOut, parameters: parameters, tasks: tasks, precision)
+        .results(threads: threads)
 }

@@ -13,18 +13,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Peak:
+    """What one core can do."""
+
+    #: GFLOP/s, median and fastest of several rounds.
+    flops: float
+    fastest: float
+    #: GB/s.
+    bandwidth: float
+    how: str
+
+
 def main() -> None:
-    """Print GFLOP/s, GB/s and how the first was measured, for one thread on the first processor."""
+    """Print the fields of a `Peak`, for one thread on the first processor."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     probe = _compiled()
     if probe is None:
         a, b = np.random.default_rng(0).random((2, 1024, 1024), np.float32)
-        flops = max(2 * 1024**3 / _seconds(lambda: a @ b) for _ in range(9))
+        rates = [2 * 1024**3 / _seconds(lambda: a @ b) for _ in range(9)]
         how = "a large NumPy product"
     else:
         probe.multiply_add.restype = ctypes.c_double
@@ -35,9 +48,9 @@ def main() -> None:
         def run() -> None:
             done[0] = probe.multiply_add(1_000_000, out.ctypes.data)
 
-        flops = float(np.median([done[0] / s for s in [_seconds(run) for _ in range(15)]]))
+        rates = [done[0] / s for s in [_seconds(run) for _ in range(15)]]
         how = "multiply-adds in registers"
-    print(flops / 1e9, _bandwidth(probe) / 1e9, how)
+    print(np.median(rates) / 1e9, max(rates) / 1e9, _bandwidth(probe) / 1e9, how)
 
 
 def _bandwidth(probe: ctypes.CDLL | None) -> float:
@@ -85,13 +98,13 @@ def _compiled() -> ctypes.CDLL | None:
         return ctypes.CDLL(str(library)) if built.returncode == 0 else None
 
 
-def measure() -> tuple[float, float, str]:
-    """Return GFLOP/s and GB/s of one core, and how the former was measured."""
+def measure() -> Peak:
+    """Return what one core does in a process of its own."""
     out = subprocess.run(
         [sys.executable, __file__], capture_output=True, text=True, check=True
     ).stdout
-    flops, bandwidth, how = out.split(" ", 2)
-    return float(flops), float(bandwidth), how.strip()
+    flops, fastest, bandwidth, how = out.split(" ", 3)
+    return Peak(float(flops), float(fastest), float(bandwidth), how.strip())
 
 
 def describe() -> str:

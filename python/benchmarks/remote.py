@@ -1,6 +1,7 @@
 """A system in its own process."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from workload import Algorithm, Parameters, Workload
 class Remote:
     """Starts the worker of one system, and calls it."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, **environment: str) -> None:
         self.name, self.threads = name, threads
         self.started = time.perf_counter()
         worker = Path(__file__).with_name("worker.py")
@@ -24,6 +25,7 @@ class Remote:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | environment,
         )
 
     def call(self, command: str, **arguments: Any) -> Any:

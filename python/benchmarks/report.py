@@ -27,6 +27,9 @@ def markdown(results: dict[str, Any]) -> str:
             lines += ["", f"## {title}, tasks a second", "", *_training(results["training"], what)]
     if results["training"]:
         lines += ["", "## First calls and memory", "", *_facts(results["training"])]
+    if results.get("rewrites"):
+        lines += ["", "## The plan alone, one task, one core", "", *_plans(results["rewrites"])]
+        lines += ["", "## What each rewrite buys", "", *_rewrites(results["rewrites"])]
     if results.get("latency"):
         lines += [
             "",
@@ -40,6 +43,8 @@ def markdown(results: dict[str, Any]) -> str:
         lines += [
             f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]
         ]
+    if results.get("whole"):
+        lines += ["", "## Whole processes", "", *_whole(results["whole"])]
     return "\n".join(lines) + "\n"
 
 
@@ -88,6 +93,55 @@ def _facts(rows: list[dict[str, Any]]) -> list[str]:
             f"| {facts['first_seconds']:.3f} | {facts['peak_mb']:.0f} | {facts['difference']:.0e} |"
             for name, facts in row["systems"].items()
         ]
+    return lines
+
+
+def _plans(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "| | instructions | µs | MFLOP done | GFLOP/s | peak, GFLOP/s | MFLOP, layer 1 split "
+        "| share of peak |",
+        "|---|" + "---:|" * 7,
+    ]
+    for row in rows:
+        instructions, done, times = row["plans"][""]
+        time = float(np.median(times))
+        rate, share = 1e3 * done / time, 1e3 * row["mflop"] / time / row["peak"]
+        lines.append(
+            f"| {row['algorithm']} | {instructions} | {time:.1f} | {done:.2f} | {rate:.0f} "
+            f"| {row['peak']:.0f} | {row['mflop']:.2f} | {share:.0%} |"
+        )
+    return [
+        *lines,
+        "",
+        "Sums of the instructions' times (`MetaLearner.profile`), each the fastest of ten rounds;",
+        "the peak is the fastest of its rounds too. Share of peak: of the arithmetic with layer 1",
+        "split by user and item; the plan does a little less.",
+    ]
+
+
+def _rewrites(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "| without | " + " | ".join(row["algorithm"] for row in rows) + " |",
+        "|---|" + "---:|" * len(rows),
+    ]
+    for name in rows[0]["plans"]:
+        cells = []
+        for row in rows:
+            instructions, mflop, times = row["plans"][name]
+            ratio = float(np.median(np.array(times) / np.array(row["plans"][""][2]))) - 1
+            change = f" ({ratio:+.1%})" if name else ""
+            cells.append(f"{np.median(times):.1f} µs{change}, {instructions}, {mflop:.2f}")
+        label = "all of them" if "," in name else f"`{name}`" if name else "(nothing)"
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return [*lines, "", "Microseconds of a task (change), instructions, MFLOP of products."]
+
+
+def _whole(found: dict[str, dict[str, float]]) -> list[str]:
+    lines = ["| | |", "|---|---:|"]
+    lines += [f"| {name}, s | {seconds:.2f} |" for name, seconds in found["first"].items()]
+    for name, number in found.get("train", {}).items():
+        text = f"{number:.0%}" if "share" in name else f"{number:,.2f}".removesuffix(".00")
+        lines.append(f"| MovieLens-1M, one thread: {name} | {text} |")
     return lines
 
 

@@ -22,9 +22,11 @@ from latency import measure_latency
 from peers import available
 from remote import Remote
 from report import markdown, plot
+from rewrites import measure_rewrites
+from whole import measure_whole
 from workload import ALGORITHMS, BLOCK, Algorithm, Workload
 
-SECTIONS = ("training", "latency", "growth")
+SECTIONS = ("training", "rewrites", "latency", "growth", "whole")
 
 
 def main() -> None:
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", help="default: 1 2, short: 1")
     parser.add_argument("--rounds", type=int, help="alternations; default: 15, short: 5")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--add", action="store_true", help="to what the folder has: a run in parts")
     options = parser.parse_args()
 
     systems, missing = available()
@@ -60,19 +63,33 @@ def main() -> None:
         "clock": options.clock,
         "missing": missing,
         "training": [],
+        "rewrites": [],
     }
-    results["peak"], results["bandwidth"], results["peak_by"] = machine.measure()
+    peak = machine.measure()
+    results |= {"peak": peak.flops, "bandwidth": peak.bandwidth, "peak_by": peak.how}
+    if options.add and (options.out / "speed.json").exists():
+        results |= json.loads((options.out / "speed.json").read_text())
     if "training" in options.only:
         for algorithm in algorithms:
             for count in threads:
                 clock = options.clock if count == 1 else "wall"
-                results["training"].append(_training(systems, algorithm, count, rounds, clock))
+                found = _training(systems, algorithm, count, rounds, clock)
+                _add(results["training"], found, "algorithm", "threads")
                 _write(results, options.out)
+    if "rewrites" in options.only:
+        for found in measure_rewrites(
+            short=options.short, rounds=min(rounds, 9), only=options.algorithms
+        ):
+            _add(results["rewrites"], found, "algorithm")
+        _write(results, options.out)
     if "latency" in options.only:
         results["latency"] = measure_latency(systems, short=options.short)
         _write(results, options.out)
     if "growth" in options.only:
         results["growth"] = measure_growth(options.clock, short=options.short)
+        _write(results, options.out)
+    if "whole" in options.only:
+        results["whole"] = measure_whole(short=options.short)
     _write(results, options.out)
     print((options.out / "speed.md").read_text())
 
@@ -92,7 +109,7 @@ def _training(
         differences = check(systems, systems[0])
         for system in systems:
             first[system.name] = system.call("run", what="steps", count=BLOCK)
-        peak = machine.measure()[0]
+        peak = machine.measure().flops
         found: dict[str, Any] = {name: {} for name in first}
         for what in ("steps", "gradients"):
             for name, rates in _alternate(systems, what, workload, rounds, clock).items():
@@ -134,6 +151,12 @@ def _alternate(
             seconds = system.call("run", what=what, count=count * BLOCK, clock=clock)
             rates[system.name].append(count * tasks / seconds)
     return rates
+
+
+def _add(rows: list[dict[str, Any]], row: dict[str, Any], *keys: str) -> None:
+    """Put a row to the others, in the place of one for the same."""
+    same = [i for i, other in enumerate(rows) if all(other[k] == row[k] for k in keys)]
+    rows[slice(same[0], same[0] + 1) if same else slice(len(rows), None)] = [row]
 
 
 def _write(results: dict[str, Any], out: Path) -> None:

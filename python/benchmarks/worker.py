@@ -26,6 +26,13 @@ def limit(threads: int) -> None:
         )
 
 
+def peak_memory() -> float:
+    """Return the most memory that this process had at a time, in MB."""
+    # Not getrusage: its peak counts what the parent had when it forked.
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
 class Worker:
     """The commands."""
 
@@ -60,10 +67,16 @@ class Worker:
         return now() - started
 
     def facts(self) -> dict[str, float]:
-        # Not getrusage: its peak counts what the parent had when it forked.
-        status = Path("/proc/self/status").read_text().splitlines()
-        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-        return {"import_seconds": self.import_seconds, "peak_mb": peak / 1024}
+        return {"import_seconds": self.import_seconds, "peak_mb": peak_memory()}
+
+    def profile(self) -> dict[str, float]:
+        """Of metarec: its plan's instructions, and what they cost in a task of the first batch."""
+        profile = self.system.learner.profile(self.system.batches[0])
+        return {
+            "instructions": sum(cost.calls for cost in profile),
+            "multiply_adds": profile.multiply_adds,
+            "microseconds": profile.microseconds,
+        }
 
     def latency(self, ratings: int, candidates: int, seconds: float) -> list[float]:
         """Seconds of each of many calls, with other ratings each; the very first may compile."""

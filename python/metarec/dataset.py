@@ -281,6 +281,9 @@ class Dataset:
             truth=self.truth,
             content_columns=self.content_columns,
         )
+        numbers = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        view._whole, view._rows = self.root, numbers if self._rows is None else self._rows[numbers]
+        return view
 
     def with_features(self, items: FeatureTable, users: FeatureTable | None) -> "Dataset":
         """Return the same ratings with other features of the same items and users, in their order.
@@ -291,7 +294,7 @@ class Dataset:
         >>> data.with_features(data.items, None).items
         FeatureTable(2 rows; item: categorical 2)
         """
-        return Dataset(
+        own = Dataset(
             self.user,
             self.item,
             self.rating,
@@ -303,9 +306,8 @@ class Dataset:
             truth=self.truth,
             content_columns=self.content_columns,
         )
-        numbers = np.flatnonzero(index) if index.dtype == np.bool_ else index
-        view._whole, view._rows = self.root, numbers if self._rows is None else self._rows[numbers]
-        return view
+        own._whole, own._rows = self.root, self.rows
+        return own
 
     @property
     def root(self) -> "Dataset":

@@ -169,6 +169,8 @@ int64_t mr_processor_count(void);
 void mr_wait(int64_t turn);
 /* The value of METAREC_ISA, or null. */
 const char *_Nullable mr_forced_isa(void);
+/* The value of METAREC_WITHOUT, or null. */
+const char *_Nullable mr_left_out_rewrites(void);
 
 /* Asks for memory that will soon be written, `byte_count` bytes from `p`. */
 static inline void mr_prefetch(const void *p, int64_t byte_count) {

@@ -25,9 +25,11 @@ struct Fusion {
     private let users: [[Int]]
     private let isShared: [Bool]
     private let isOutput: Set<Int>
+    private let rewrites: [Rewrite]
 
-    init(_ graph: Graph, outputs: [Int], isShared: [Bool]) {
+    init(_ graph: Graph, outputs: [Int], isShared: [Bool], _ rewrites: [Rewrite]) {
         self.graph = graph
+        self.rewrites = rewrites
         self.isShared = isShared
         isOutput = Set(outputs)
         var users = [[Int]](repeating: [], count: graph.nodes.count)
@@ -36,7 +38,7 @@ struct Fusion {
         }
         self.users = users
         root = Array(graph.nodes.indices)
-        for id in graph.nodes.indices {
+        for id in graph.nodes.indices where rewrites.contains(.epilogues) {
             if graph.nodes[id].operation is MatMul { fuseEpilogue(of: id, product: true) }
             if graph.nodes[id].operation is Sum { fuseEpilogue(of: id, product: false) }
         }
@@ -127,7 +129,8 @@ struct Fusion {
         guard root[id] == id, head[id] == nil else { return }
         let operands = unique(graph.nodes[id].operands.map(source))
         let roots = Set(users[id].map { root[$0] })
-        if roots.count == 1, let chain = roots.first, !isOutput.contains(id), let inputs = chainInputs[chain],
+        if rewrites.contains(.chains), roots.count == 1, let chain = roots.first, !isOutput.contains(id),
+            let inputs = chainInputs[chain],
             graph.nodes[chain].shape == graph.nodes[id].shape, isShared[chain] == isShared[id],
             chainMembers[chain, default: []].count < Int(MR_CHAIN_STEPS)
         {

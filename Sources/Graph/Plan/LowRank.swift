@@ -4,13 +4,18 @@
 ///     A (W - α Xᵀ G)ᵀ  = A Wᵀ - α (A Gᵀ) X
 ///
 /// `A W` and the Gram matrix `A Xᵀ` are the same in every step and computed once; the adapted weight is never formed.
-/// Terms that share a factor are summed first: `Xᵀ G + Xᵀ H = Xᵀ (G + H)`.
 ///
 /// - Returns: the same value in a cheaper form, nil where there is none.
-func exploitLowRank(_ operation: any Operation, _ operands: [Value], in graph: Graph) -> Value? {
+func exploitLowRank(_ operation: any Operation, _ operands: [Value]) -> Value? {
+    guard let product = operation as? MatMul else { return nil }
+    return canonicalGram(product, operands[0], operands[1]) ?? distributed(product, operands[0], operands[1])
+}
+
+/// Terms of a sum that share a factor are summed first: `Xᵀ G + Xᵀ H = Xᵀ (G + H)`.
+///
+/// - Returns: the same value in a cheaper form, nil where there is none.
+func factor(_ operation: any Operation, _ operands: [Value]) -> Value? {
     switch operation {
-    case let product as MatMul:
-        canonicalGram(product, operands[0], operands[1]) ?? distributed(product, operands[0], operands[1])
     case Binary.add as Binary: factored(operands[0], operands[1], sign: 1)
     case Binary.subtract as Binary: factored(operands[0], operands[1], sign: -1)
     default: nil

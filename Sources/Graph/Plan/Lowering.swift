@@ -13,6 +13,7 @@ public final class Lowering {
     private let outputs: [Value]
     private let isShared: [Bool]
     let fusion: Fusion
+    private let rewrites: [Rewrite]
     private var needed: Set<Int> = []
     private var locations: [Int: Location] = [:]
     /// Parts of a concatenation or a stack that are computed where they belong, by the whole.
@@ -31,16 +32,17 @@ public final class Lowering {
     private var lastUse: [Int: Int] = [:]
     private var position = 0
 
-    init(_ outputs: [Value]) {
+    init(_ outputs: [Value], _ rewrites: [Rewrite]) {
         self.outputs = outputs
+        self.rewrites = rewrites
         graph = outputs.first?.graph ?? Graph()
         var shared: [Bool] = []
         for node in graph.nodes {
             shared.append(
-                Lowering.isFixed(node) && node.operands.allSatisfy { shared[$0] })
+                rewrites.contains(.hoisting) && Lowering.isFixed(node) && node.operands.allSatisfy { shared[$0] })
         }
         isShared = shared
-        fusion = Fusion(graph, outputs: outputs.map(\.id), isShared: shared)
+        fusion = Fusion(graph, outputs: outputs.map(\.id), isShared: shared, rewrites)
     }
 
     /// Whether a node is the same for all tasks if its operands are.
@@ -89,7 +91,9 @@ public final class Lowering {
         for id in graph.nodes.indices.reversed() where demanded[id] {
             for read in fusion.reads(id) { demanded[read] = true }
         }
-        for id in graph.nodes.indices where demanded[id] { placeParts(of: id, where: demanded) }
+        for id in graph.nodes.indices where rewrites.contains(.placing) && demanded[id] {
+            placeParts(of: id, where: demanded)
+        }
         for id in graph.nodes.indices where demanded[id] {
             needed.insert(id)
             locations[id] =
@@ -339,7 +343,7 @@ public final class Lowering {
         }
         if slotOfBase[node] != nil { return operand(node) }
         let shape = graph.nodes[node].shape
-        if let reusable, let slot = slotOfBase[reusable] {
+        if rewrites.contains(.inPlace), let reusable, let slot = slotOfBase[reusable] {
             slotOfBase[node] = slot
             slotOfBase[reusable] = nil
         } else if isShared[node] {

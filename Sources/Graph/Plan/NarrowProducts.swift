@@ -1,8 +1,8 @@
 /// Computes only those columns of products, and of their sums, that somebody reads: of the gradient with respect to
 /// `[items | user]` the user's columns are needed summed over rows alone, and that is a cheaper product of its own.
-func narrowProducts(_ outputs: [Value], lowRank: Bool) -> [Value] {
+func narrowProducts(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     let read = readColumns(outputs)
-    return rebuild(outputs, in: Graph(simplifying: true, lowRank: lowRank)) { node, id, operands in
+    return rebuild(outputs, in: Graph(simplifying: rewrites)) { node, id, operands in
         guard let range = read[id], let width = node.shape.columns.fixedValue, range.count < width else { return nil }
         let narrow: Value
         if let product = node.operation as? MatMul {

@@ -71,16 +71,20 @@ public struct Plan: Sendable {
             .reduce(0) { $0 + size($1.rows) * size($1.columns) * size($1.inner) }
     }
 
-    /// Compiles the graph that computes `outputs`.
+    /// Compiles the graph that computes `outputs`, `without` some rewrites: unless it is said, those that the
+    /// environment variable `METAREC_WITHOUT` names.
     ///
-    /// - Throws: the first misfit of shapes met while the graph was traced, or outputs of different graphs.
+    /// - Throws: the first misfit of shapes met while the graph was traced, outputs of different graphs, or an unknown
+    ///   name in `METAREC_WITHOUT`.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
-    public init(_ outputs: [Value]) throws(MetarecError) {
+    public init(_ outputs: [Value], without leftOut: Set<Rewrite>? = nil) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
         guard outputs.allSatisfy({ $0.graph === outputs[0].graph }) else {
             throw MetarecError.value("outputs: they belong to different graphs")
         }
-        self = Lowering(packTransposes(simplify(outputs))).plan()
+        let standard = try Rewrite.standard.get()
+        let rewrites = leftOut.map { leftOut in Rewrite.allCases.filter { !leftOut.contains($0) } } ?? standard
+        self = Lowering(packTransposes(simplify(outputs, rewrites)), rewrites).plan()
     }
 
     init(

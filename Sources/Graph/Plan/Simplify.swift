@@ -1,21 +1,20 @@
 /// Rebuilds the part of a graph that `outputs` need, simplified: dead nodes go, equal nodes merge, constants fold,
-/// factors float out of linear operations, stopped gradients open up. The rules are the operations' own, then
-/// `exploitStructure` and, if `lowRank`, `exploitLowRank`; `narrowProducts` follows, and once more what it makes
-/// possible.
+/// factors float out of linear operations, stopped gradients open up. The rules are the operations' own, then those of
+/// `rewrites`; `narrowProducts` follows, and once more what it makes possible.
 ///
-/// Only finished graphs may be simplified; see `Graph.init(simplifying:lowRank:)`.
-func simplify(_ outputs: [Value], lowRank: Bool = true) -> [Value] {
-    var outputs = fixedPoint(outputs, lowRank)
-    outputs = fixedPoint(narrowProducts(outputs, lowRank: lowRank), lowRank)
+/// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
+func simplify(_ outputs: [Value], _ rewrites: [Rewrite] = Rewrite.allCases) -> [Value] {
+    var outputs = fixedPoint(outputs, rewrites)
+    if rewrites.contains(.narrowing) { outputs = fixedPoint(narrowProducts(outputs, rewrites), rewrites) }
     return rebuild(outputs, in: Graph())
 }
 
 /// Each pass can enable the next; a handful reaches the fixed point.
-private func fixedPoint(_ outputs: [Value], _ lowRank: Bool) -> [Value] {
+private func fixedPoint(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     var outputs = outputs
     var count = Int.max
     for _ in 0..<8 {
-        outputs = rebuild(outputs, in: Graph(simplifying: true, lowRank: lowRank))
+        outputs = rebuild(outputs, in: Graph(simplifying: rewrites))
         let reached = reachable(from: outputs).count
         if reached == count { break }
         count = reached

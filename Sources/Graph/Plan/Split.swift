@@ -15,15 +15,15 @@ public struct Split {
     ///   - symbols: sizes that are known late. What has such a size is late, and all that depends on it.
     ///   - inputs: further inputs that are known late.
     ///   - firstInput: the number of the first input of the late part.
-    ///   - lowRank: whether products with adapted weights may be re-associated: the late part then reads the factors of
-    ///     an adapted weight instead of the weight.
+    ///   - leftOut: rewrites that are not done. Without `gram` and `factoring` the late part reads an adapted weight, with
+    ///     them its factors.
     /// - Throws: the first misfit of shapes met while the graph was traced.
     public init(
         _ outputs: [Value], keeping kept: [Value] = [], late symbols: Set<Symbol>, inputs: Range<Int> = 0..<0,
-        firstInput: Int, lowRank: Bool = true
+        firstInput: Int, without leftOut: Set<Rewrite> = []
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
-        let finished = simplify(kept + outputs, lowRank: lowRank)
+        let finished = try simplify(kept + outputs, Rewrite.standard.get().filter { !leftOut.contains($0) })
         let (kept, outputs) = (Array(finished[..<kept.count]), Array(finished[kept.count...]))
         let frontier = Split.frontier(of: outputs, symbols, inputs)
         early = kept + frontier

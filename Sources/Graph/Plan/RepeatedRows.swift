@@ -8,15 +8,14 @@
 /// The two parts of an adapted `W - α [X | 1 u]ᵀ G` are computed apart and never put together.
 ///
 /// - Returns: the same value in a cheaper form, nil where the structure is another.
-func exploitStructure(_ operation: any Operation, _ operands: [Value], in graph: Graph) -> Value? {
+func exploitRepeatedRows(_ operation: any Operation, _ operands: [Value], in graph: Graph) -> Value? {
     switch operation {
     case is Concatenate: gatheredBroadcasts(operands)
     case let product as MatMul: splitProduct(product, operands[0], operands[1])
     case let sum as Sum where sum.axis == .rows: sumOfProductRows(operands[0])
-    case let slice as RowSlice: distributed(slice, over: operands[0])
     case let binary as Binary:
-        withoutBroadcast(binary, operands[0], operands[1]) ?? rowsAddedFirst(binary, operands[0], operands[1])
-            ?? stackOfSums(binary, operands[0], operands[1])
+        withoutBroadcast(binary, operands[0], operands[1], in: graph)
+            ?? rowsAddedFirst(binary, operands[0], operands[1])
     default: nil
     }
 }
@@ -82,6 +81,41 @@ private func isSumOfProducts(_ value: Value, depth: Int = 16) -> Bool {
     }
 }
 
+/// `(X + 1 u) + 1 v = X + 1 (u + v)`: one row to add, which fits into the product before it.
+private func rowsAddedFirst(_ binary: Binary, _ a: Value, _ b: Value) -> Value? {
+    guard binary == .add else { return nil }
+    func isRow(_ x: Value) -> Bool { x.shape.rows == 1 && a.shape != b.shape }
+    let (sum, row) = isRow(b) ? (a, b) : (b, a)
+    guard isRow(row), sum.operation as? Binary == .add, let inner = sum.operands.first(where: isRow),
+        let rest = sum.operands.first(where: { $0.shape == sum.shape }), inner.shape == row.shape
+    else { return nil }
+    return rest + (inner + row)
+}
+
+/// Element-wise functions broadcast a row by themselves.
+private func withoutBroadcast(_ binary: Binary, _ a: Value, _ b: Value, in graph: Graph) -> Value? {
+    if a.operation is Broadcast, a.shape == b.shape, !(b.operation is Broadcast) {
+        return graph.append(binary, a.operands[0], b)
+    }
+    if b.operation is Broadcast, a.shape == b.shape, !(a.operation is Broadcast) {
+        return graph.append(binary, a, b.operands[0])
+    }
+    return nil
+}
+
+// MARK: Stacks
+
+/// Sums of stacks part by part, and rows of them.
+///
+/// - Returns: the same value in a cheaper form, nil where there is none.
+func exploitStacks(_ operation: any Operation, _ operands: [Value]) -> Value? {
+    switch operation {
+    case let slice as RowSlice: distributed(slice, over: operands[0])
+    case let binary as Binary: stackOfSums(binary, operands[0], operands[1])
+    default: nil
+    }
+}
+
 /// Rows of a sum of which a term is a stack are the sum of the terms' rows.
 private func distributed(_ slice: RowSlice, over value: Value) -> Value? {
     guard let binary = value.operation as? Binary, binary == .add || binary == .subtract, hasStack(value),
@@ -115,27 +149,4 @@ private func stackedParts(_ value: Value) -> [Value]? {
         return stackedParts(value.operands[0])?.map { $0.scaled(by: scale.coefficient) }
     }
     return value.operation is Stack ? value.operands : nil
-}
-
-/// `(X + 1 u) + 1 v = X + 1 (u + v)`: one row to add, which fits into the product before it.
-private func rowsAddedFirst(_ binary: Binary, _ a: Value, _ b: Value) -> Value? {
-    guard binary == .add else { return nil }
-    func isRow(_ x: Value) -> Bool { x.shape.rows == 1 && a.shape != b.shape }
-    let (sum, row) = isRow(b) ? (a, b) : (b, a)
-    guard isRow(row), sum.operation as? Binary == .add, let inner = sum.operands.first(where: isRow),
-        let rest = sum.operands.first(where: { $0.shape == sum.shape }), inner.shape == row.shape
-    else { return nil }
-    return rest + (inner + row)
-}
-
-/// Element-wise functions broadcast a row by themselves.
-private func withoutBroadcast(_ binary: Binary, _ a: Value, _ b: Value) -> Value? {
-    let graph = a.graph
-    if a.operation is Broadcast, a.shape == b.shape, !(b.operation is Broadcast) {
-        return graph.append(binary, a.operands[0], b)
-    }
-    if b.operation is Broadcast, a.shape == b.shape, !(a.operation is Broadcast) {
-        return graph.append(binary, a, b.operands[0])
-    }
-    return nil
 }
