@@ -1,4 +1,5 @@
 import CMetarec
+import Glibc
 import Kernels
 import Testing
 
@@ -66,6 +67,20 @@ import Testing
             let a = Matrix(table.precision, 20, 20) { i, j in i == j ? (i == bad ? value : 1) : 0 }
             #expect(table.kernels.cholesky(20, a.pointer, 20) == bad + 1)
             #expect(a.isIntact)
+        }
+    }
+
+    /// |L Lᵀ| is the square of the product of L's diagonal; of no rows it is 1.
+    @Test(arguments: Table.all)
+    func logDeterminantsAreTheDiagonals(_ table: Table) {
+        for n in [0, 1, 17, 41] {
+            let l = Matrix.random(table.precision, n, n, slack: 2, seed: n)
+            for i in 0..<n { l[i, i] = 0.5 + abs(l[i, i]) }
+            let out = Matrix(table.precision, 1, 1)
+            table.kernels.log_determinant(
+                Int64(n), UnsafeRawPointer(l.pointer), Int64(l.stride), out.pointer)
+            let wanted = 2 * (0..<n).reduce(0) { $0 + log(l[$1, $1]) }
+            #expect(agree(out[0, 0], wanted, 16 * Double(n + 1) * table.epsilon) && out.isIntact && l.isIntact)
         }
     }
 

