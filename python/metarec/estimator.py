@@ -11,6 +11,7 @@ from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.parameters import Parametrised
+from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
@@ -22,9 +23,12 @@ class Estimator(Parametrised, ABC):
     ----------
     mean_ : float
         Mean of the training ratings, μ.
+    trained_on_ : Provenance
+        Which ratings it has seen: `evaluate` refuses a test that they leak into.
     """
 
     mean_: float
+    trained_on_: Provenance | None
 
     def __init__(self) -> None:
         """Without options."""
@@ -56,6 +60,7 @@ class Estimator(Parametrised, ABC):
         self._fit(dataset, validation)
         self._item_rows = dataset.items.rows
         self.mean_ = float(dataset.rating.mean(dtype=np.float64))
+        self.trained_on_ = Provenance.of(dataset)
         return self
 
     def predict(self, tasks: TaskSet) -> Floats:
