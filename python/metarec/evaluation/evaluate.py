@@ -198,7 +198,7 @@ def _floors(floors: bool | Dataset, training: Dataset, ranking: str) -> dict[str
         return {"popularity": catalogue.Popularity().fit(ratings)}
     fitted = {name: floor().fit(ratings) for name, floor in FLOORS.items()}
     for floor in fitted.values():
-        floor.trained_on_ = Provenance.of(ratings)  # type: ignore[attr-defined]
+        floor.trained_on_ = Provenance.of(ratings)
     return fitted
 
 
