@@ -18,7 +18,6 @@ from metarec.evaluation.metrics import Floats, Scale
 from metarec.evaluation.report import Report
 from metarec.evaluation.scores import Cell, Measured, Scores, measure_cells
 from metarec.evaluation.scoring import Model, Ranked, Rated, drawn_of, is_headline
-from metarec.provenance import Provenance
 
 if TYPE_CHECKING:
     from metarec.scenario import Scenario
@@ -196,10 +195,7 @@ def _floors(floors: bool | Dataset, training: Dataset, ranking: str) -> dict[str
         raise InvalidTypeError(f"floors: expected a bool or Dataset, got {type(ratings).__name__}")
     if ranking == "catalogue":
         return {"popularity": catalogue.Popularity().fit(ratings)}
-    fitted = {name: floor().fit(ratings) for name, floor in FLOORS.items()}
-    for floor in fitted.values():
-        floor.trained_on_ = Provenance.of(ratings)
-    return fitted
+    return {name: floor().fit(ratings) for name, floor in FLOORS.items()}
 
 
 def _checked(
