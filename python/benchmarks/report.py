@@ -190,6 +190,6 @@ def plot(results: dict[str, Any], path: Path) -> None:
     axes.set_yscale("log")
     axes.set_xticks(range(len(rows)), [row["algorithm"].replace(", ", "\n") for row in rows])
     axes.set_ylabel("tasks a second, one thread")
-    axes.legend(frameon=False, fontsize="small")
-    figure.savefig(path, dpi=150)
+    figure.legend(loc="outside upper center", ncols=len(names), frameon=False, fontsize="small")
+    figure.savefig(path, dpi=80)
     plt.close(figure)

@@ -1,8 +1,10 @@
 """The profile of a plan, and plans without a rewrite."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +81,12 @@ def test_an_unknown_rewrite_is_an_error_that_names_those_there_are():
     error = run("gram,magic").stderr.splitlines()[-1]
     assert error.startswith("metarec.errors.InvalidValueError: METAREC_WITHOUT: 'magic'")
     assert "factoring" in error
+
+
+def test_the_docs_and_the_benchmarks_know_every_rewrite():
+    root = Path(__file__).parents[2]
+    known = run("magic").stderr.strip().rpartition("the rewrites ")[2].split(", ")
+    engine = (root / "docs/engine.md").read_text(encoding="utf-8").partition("### Without")[2]
+    assert re.findall(r"^\| `([a-z-]+)` \|", engine, re.MULTILINE) == known
+    benchmark = (root / "python/benchmarks/rewrites.py").read_text(encoding="utf-8")
+    assert re.findall(r'^    "([a-z-]+)",$', benchmark, re.MULTILINE) == known
