@@ -12,9 +12,10 @@ static int64_t now(void) {
 }
 
 static bool reported(Poll *poll, double fraction, double loss) {
-    if (!poll->progress || now() < poll->due) return true;
+    if (!poll->progress || now() < poll->due || !(fraction > poll->fraction)) return true;
     PyObject *result = PyObject_CallFunction(poll->progress, "dd", fraction, loss);
     poll->due = now() + interval;
+    poll->fraction = fraction;
     Py_XDECREF(result);
     return result != NULL;
 }

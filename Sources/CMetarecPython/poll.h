@@ -9,10 +9,11 @@
 typedef struct Poll {
     PyObject *progress; /* borrowed from the call's arguments; NULL: none */
     int64_t due;        /* when to report next, in nanoseconds */
+    double fraction;    /* what was reported last */
 } Poll;
 
 /* Stops the call on a signal whose Python handler raises (Ctrl-C, in the main thread) or when `progress` raises;
- * calls progress(fraction, loss) at most ten times a second. `poll` must outlive the call. */
+ * calls progress(fraction, loss) at most ten times a second, with a fraction that rises. `poll` must outlive the call. */
 mr_poll poll_start(Poll *poll, PyObject *progress);
 
 #pragma GCC visibility pop

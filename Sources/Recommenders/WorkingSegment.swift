@@ -12,6 +12,7 @@ struct WorkingSegment: ~Copyable {
     private(set) var offsets = Scratch()
     /// Bag: [rows], dense: [rows, size].
     private(set) var numbers = Scratch()
+    private var begins = Scratch()
 
     /// Looks up `rows` of the feature table (−1: unknown), and hides values as `hiding` draws.
     mutating func fill(
@@ -57,22 +58,33 @@ struct WorkingSegment: ~Copyable {
     ) throws -> Int {
         let ends = offsets.reserve(rows + 1, of: Int32.self)
         ends[0] = 0
-        var written = 0
+        // First where each row's ids begin and how many they are: then there is room for all of them at once.
+        let starts = begins.reserve(rows, of: Int.self)
+        var total = 0
         for i in 0..<rows {
             let hidden = hiding?.next() ?? false
-            if let known = source.ids, let starts = source.offsets, places[i] >= 0, !hidden {
-                let start = Int(starts[Int(places[i])])
-                let end = Int(starts[Int(places[i]) + 1])
-                guard start >= 0, start <= end, end <= source.idCount, written + end - start <= Int(Int32.max) else {
+            starts[i] = 0
+            if let known = source.offsets, places[i] >= 0, !hidden {
+                let (start, end) = (Int(known[Int(places[i])]), Int(known[Int(places[i]) + 1]))
+                guard start >= 0, start <= end, end <= source.idCount, total + end - start <= Int(Int32.max) else {
                     throw TaskSet.changed
                 }
-                let out = ids.reserve(written + end - start, of: Int32.self, keeping: written)
-                for at in start..<end {
-                    let id = known[at]
-                    guard id >= -1, Int(id) < source.size else { throw TaskSet.changed }
-                    out[written] = id
-                    written += id < 0 ? 0 : 1
-                }
+                starts[i] = start
+                total += end - start
+            }
+            ends[i + 1] = Int32(truncatingIfNeeded: total)
+        }
+        let out = ids.reserve(total, of: Int32.self)
+        guard let known = source.ids else { return 0 }
+        var (written, first) = (0, 0)
+        for i in 0..<rows {
+            let count = Int(ends[i + 1]) - first
+            first += count
+            for at in starts[i]..<starts[i] + count {
+                let id = known[at]
+                guard id >= -1, Int(id) < source.size else { throw TaskSet.changed }
+                out[written] = id
+                written += id < 0 ? 0 : 1
             }
             ends[i + 1] = Int32(truncatingIfNeeded: written)
         }
