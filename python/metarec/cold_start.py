@@ -1,7 +1,7 @@
 """The preset for cold starts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from metarec.components import COMPONENTS, Component
 from metarec.content import blocks, components
 from metarec.dataset import Dataset
+from metarec.decisions import Decision, check_decision, decide, levels_of
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Categorical, Dense, FeatureTable
@@ -18,8 +19,6 @@ from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress
 
-Decision = Literal["mean", "median", "mode", "distribution"]
-DECISIONS = ("mean", "median", "mode", "distribution")
 #: A user field counts where so many users share a value on average: postcodes do not.
 USERS_PER_VALUE = 10
 #: More ratings than so many are put into ten levels.
@@ -157,7 +156,7 @@ class ColdStart(Preset):
         own: Dataset | None = self.__dict__.get("_own_data")
         if data is own:
             return data
-        self.levels_: NDArray[np.float64] = _levels(data.rating)
+        self.levels_: NDArray[np.float64] = _levels(data)
         seen = np.bincount(data.item, minlength=data.item_count) > 0
         fields = {name: field for name, field in data.items.fields.items() if name != "item"}
         columns = {name: data.item_columns[name] for name in data.content_columns}
@@ -228,20 +227,11 @@ class ColdStart(Preset):
         -------
         float [query rows], or [query rows, levels]
         """
-        if decision not in DECISIONS:
-            raise InvalidValueError(f"decision: expected one of {DECISIONS}, got {decision!r}")
+        check_decision(decision)
         if decision == "mean":
             return super().predict(tasks)
         distribution = self._native.distribution(self._tasks(tasks).native)
-        if decision == "distribution":
-            return distribution
-        if decision == "mode":
-            place = np.argmax(distribution, 1)
-        else:
-            below = np.cumsum(distribution, 1, dtype=np.float64) < 0.5
-            place = np.minimum(below.sum(1), len(self.levels_) - 1)
-        chosen: NDArray[np.float64] = self.levels_[place]
-        return chosen
+        return decide(distribution.astype(np.float64), self.levels_, decision)
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
@@ -266,16 +256,19 @@ class ColdStart(Preset):
         self._left_out = list(learned["left_out"])
 
 
-def _levels(rating: NDArray[np.float32]) -> NDArray[np.float64]:
-    values = np.unique(rating).astype(np.float64)
+def _levels(data: Dataset) -> NDArray[np.float64]:
+    values = np.unique(data.rating).astype(np.float64)
     if len(values) < 2:
         raise InvalidValueError(
             f"data: expected at least two different ratings, got {len(values)}; of clicks alone, "
             "draw items that were not clicked as ratings of 0"
         )
+    levels = levels_of(data)
+    if levels is not None and len(levels) <= MOST_LEVELS:
+        return levels
     if len(values) <= MOST_LEVELS:
         return values
-    parts = np.array_split(np.sort(rating.astype(np.float64)), 10)
+    parts = np.array_split(np.sort(data.rating.astype(np.float64)), 10)
     return np.unique([part.mean() for part in parts])
 
 
