@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from inspect import signature
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from metarec.errors import (
     MissingDependencyError,
     NumericalError,
 )
-from metarec.evaluation import Report, evaluate
+from metarec.evaluation import Report, about, evaluate
 from metarec.evaluation.metrics import Metric
 from metarec.progress import progress_bar
 from metarec.space import Space
@@ -29,8 +30,8 @@ from metarec.tuning import Tuning
 if TYPE_CHECKING:
     from metarec.splits import Splits
 
-#: What every value is compared with, on the same draws.
-_FLOOR = "bias"
+#: What every value is compared with, on the same draws, by what is ranked.
+_FLOORS = {"query": "bias", "catalogue": "popularity"}
 _NAME = "model"
 
 
@@ -43,6 +44,7 @@ def tune(
     draws: int = 2,
     metric: str = "rmse",
     scenarios: Sequence[str] | Mapping[str, float] | None = None,
+    ranking: str = "query",
     seed: int = 0,
     timeout: float | None = None,
     progress: Progress = "auto",
@@ -70,9 +72,12 @@ def tune(
         Draws of support and query of every scenario that a trial is scored on.
     metric : str
         As in `evaluate`, such as ``"mae"`` or ``"ndcg@3"``; whether less or more is better follows.
-        Of a model that gives distributions, the decision that is best for it.
+        Of a model that gives distributions, the decision that is best for it. `"nll"`, which `bias`
+        does not have, is taken as it is.
     scenarios : names, weights by name, or None
         Which to take the mean over; None: all that have tasks, alike.
+    ranking : "query" or "catalogue"
+        As in `evaluate`. Of the whole catalogue the floor is `popularity`.
     seed : int
         Of the proposals. The model's own `seed` is an option of the model.
     timeout : float, optional
@@ -122,9 +127,9 @@ def tune(
     searched = Space(space)
     _check(model, searched)
     trials, seed = as_count(trials, "trials", 1), as_count(seed, "seed")
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not (isinstance(timeout, Real) and timeout > 0):
         raise InvalidValueError(f"timeout: got {timeout!r}, wanted seconds above 0, or None")
-    objective = _Objective(validation, metric, scenarios, draws)
+    objective = _Objective(validation, metric, scenarios, ranking, draws)
     study = _study(searched, model, objective.loss, seed)
 
     rows: list[dict[str, Any]] = []
@@ -145,7 +150,8 @@ def tune(
             f"space: all {len(rows)} trials failed, the last with: {rows[-1]['error']}"
         )
     call = {"trials": trials, "draws": draws, "metric": metric, "scenarios": scenarios}
-    told = ", ".join(f"{name}={value!r}" for name, value in (call | {"seed": seed}).items())
+    call |= {"ranking": ranking, "seed": seed}
+    told = ", ".join(f"{name}={value!r}" for name, value in call.items())
     info = objective.info | {
         "seeds": {"tune": seed, "model": getattr(model, "seed", None)},
         "space": searched.described(),
@@ -165,19 +171,30 @@ class _Objective:
         validation: Splits,
         metric: str,
         scenarios: Sequence[str] | Mapping[str, float] | None,
+        ranking: str,
         draws: int,
     ) -> None:
-        self.loss = _loss(metric)
+        if not Metric(str(metric)).ordered:
+            raise InvalidValueError(
+                f"metric: got {metric!r}, of which neither less nor more is better"
+            )
+        self.loss = Metric(str(metric)).loss
         self.weights = _weights(scenarios, validation)
-        self._validation, self._metric, self._draws = validation, metric, draws
-        report = self._report({}, floors=True)
-        self._floor = self._values(report, _FLOOR)
-        told = {name: report.info[name] for name in ("versions", "data", "split")}
-        told["versions"] = told["versions"] | {"optuna": _optuna().__version__}
-        self.info = told | {
+        self._validation, self._metric = validation, metric
+        self._ranking, self._draws = ranking, draws
+        floor = None if metric == "nll" else _FLOORS.get(ranking, "bias")
+        self._floor = {name: 0.0 for name in self.weights}
+        if floor is not None:  # It also checks the arguments, before anything is trained.
+            self._floor = self._values(self._report({}, floors=True), floor)
+        told = about.describe(validation, {}, {}, {})
+        self.info = {
+            "versions": told["versions"] | {"optuna": _optuna().__version__},
+            "data": told["data"],
+            "split": told["split"],
             "metric": metric,
+            "ranking": ranking,
             "scenarios": self.weights,
-            _FLOOR: self._floor,
+            "floor": None if floor is None else {floor: self._floor},
             "draws": draws,
         }
 
@@ -207,6 +224,7 @@ class _Objective:
             scenarios=list(self.weights),
             support_sizes=(),
             floors=floors,
+            ranking=self._ranking,
             resamples=1,
         )
 
@@ -283,13 +301,6 @@ def _check(model: Any, space: Space) -> None:
         _with(model, space.first)
     except ValueError as error:
         raise InvalidValueError(f"space: {error}") from error
-
-
-def _loss(metric: str) -> bool:
-    found = Metric.named(metric)
-    if not found.ordered:
-        raise InvalidValueError(f"metric: got {metric!r}, of which neither less nor more is better")
-    return found.loss
 
 
 def _weights(

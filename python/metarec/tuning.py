@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ class Tuning:
     options
         The best value of every option that was tuned.
     value
-        Its value: the metric less that of `bias`, a mean over the scenarios.
+        Its value: the metric less that of the floor, a mean over the scenarios.
     trials
         A dict a trial, in order: ``trial``, ``state`` (``"complete"`` or ``"failed"``), ``value``,
         the difference in every scenario, ``seconds``, the options, and ``error``.
@@ -47,7 +46,7 @@ class Tuning:
     value: float
     trials: list[dict[str, Any]]
     info: dict[str, Any]
-    _loss: bool = field(default=True)
+    _loss: bool
 
     @property
     def failed(self) -> int:
@@ -82,8 +81,9 @@ class Tuning:
             for row in done[:_SHOWN]
         ]
         failed = f", {self.failed} failed" if self.failed else ""
+        floor = "".join(f" - {name}" for name in self.info["floor"] or ())
         title = (
-            f"Tuning of {type(self.best).__name__}: {metric} - bias in validation, "
+            f"Tuning of {type(self.best).__name__}: {metric}{floor} in validation, "
             f"{len(self.trials)} trials{failed}"
         )
         return Table(title, ["trial", "value", *scenarios, *self.options], shown)
@@ -124,8 +124,6 @@ def _json(value: Any) -> str:
     def plain(other: Any) -> Any:
         return other.item() if isinstance(other, np.generic) else repr(other)
 
-    if isinstance(value, Mapping):
-        value = dict(value)
     return json.dumps(value, default=plain)
 
 

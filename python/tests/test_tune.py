@@ -54,6 +54,20 @@ class Part(Parametrised):
         self.size = size
 
 
+class Counted(Parametrised):
+    """Ranks items by their ratings in training, or the other way round."""
+
+    def __init__(self, sign=1):
+        self.sign = sign
+
+    def fit(self, dataset):
+        self.counts = np.bincount(dataset.item, minlength=dataset.item_count).astype(float)
+        return self
+
+    def predict(self, tasks):
+        return self.sign * self.counts[tasks.item_index[tasks.query()[0]]]
+
+
 class Untouchable:
     """A test scenario that must not be read."""
 
@@ -132,7 +146,7 @@ def test_the_first_trial_has_the_models_own_options(splits):
 
 def test_it_finds_what_is_best_and_leaves_the_model_alone(splits):
     model = Shifted(shift=1.0, part=Part(size=1))
-    found = mr.tune(model, splits, {"shift": (-1.0, 1.0), "part__size": (2, 3)}, trials=25, draws=1)
+    found = mr.tune(model, splits, {"shift": (-1.0, 1.0), "part__size": (2, 3)}, trials=18, draws=1)
     validation = splits.validation
     errors = {
         shift: np.mean(
@@ -155,6 +169,29 @@ def test_it_finds_what_is_best_and_leaves_the_model_alone(splits):
 def test_more_is_better_where_it_is(splits):
     found = mr.tune(Shifted(), splits, {"shift": (-3.0, 3.0)}, metric="accuracy", trials=6, draws=1)
     assert found.value == max(values(found)) > min(values(found))
+
+
+def test_a_likelihood_is_taken_as_it_is(splits):
+    space = {"samples": [2, 4]}
+    model = mr.BayesianMF(rank=2, burn_in=3, threads=1)
+    found = mr.tune(model, splits, space, metric="nll", scenarios=["warm"], trials=3, draws=1)
+    best = mr.BayesianMF(**found.best.get_params()).fit(splits.train)
+    options = {"draws": 1, "metrics": ["nll"], "resamples": 10, "support_sizes": ()}
+    report = mr.evaluate(best, splits.validation, **options)
+    assert found.value == report.interval("BayesianMF", "warm", "nll").value == min(values(found))
+    assert "nll in validation" in repr(found)
+
+
+def test_rankings_of_the_catalogue_are_compared_with_popularity():
+    data = mr.datasets.synthetic(users=120, items=60, seed=0)
+    clicks = mr.Dataset.from_arrays(data.user, data.item, np.ones(len(data)))
+    splits = cold_start(clicks, new_items=0.0, min_ratings=12, max_ratings=None, seed=0)
+    options = {"metric": "ndcg@10", "ranking": "catalogue", "trials": 2, "draws": 1}
+    found = mr.tune(Counted(), splits, {"sign": [1, -1]}, **options)
+    assert list(found.info["floor"]) == ["popularity"]
+    assert found.trials[0]["value"] == pytest.approx(0, abs=1e-12)
+    assert found.options == {"sign": 1}
+    assert "ndcg@10 - popularity" in repr(found)
 
 
 def test_options_of_parts(splits):
@@ -208,7 +245,9 @@ def test_trials_as_a_frame(splits, backend):
     space = {"fails": [False, True], "shift": (0.0, 1.0), "steps": (1, 3)}
     found = mr.tune(Shifted(), splits, space, trials=6, draws=1)
     frame = found.to_frame(backend)
-    names = list(frame) if backend != "pyarrow" else frame.column_names
+    names = {"dict": list, "pyarrow": lambda table: table.column_names}.get(
+        backend, lambda table: list(table.columns)
+    )(frame)
     assert names == [
         *("trial", "state", "value", "warm", "new_user", "new_item", "new_both", "seconds"),
         *("fails", "shift", "steps", "error"),
@@ -263,6 +302,8 @@ def test_values_that_json_does_not_have_are_written_as_their_repr(splits, tmp_pa
         ({"draws": 0}, "draws: expected at least 1"),
         ({"seed": -1}, "seed: expected at least 0"),
         ({"timeout": 0}, "timeout: got 0"),
+        ({"timeout": "1 h"}, "timeout: got '1 h'"),
+        ({"ranking": "sample"}, "ranking: got 'sample'"),
         ({"metric": "nonsense"}, "'nonsense'"),
         ({"metric": "coverage90"}, "metric: got 'coverage90'"),
         ({"scenarios": ["old"]}, "scenarios: got 'old'"),
