@@ -124,6 +124,7 @@ def tune(
     """
     # Nothing but this is read of `splits`, so that no test rating can choose anything.
     validation = _validation(splits)
+    _optuna()
     searched = Space(space)
     _check(model, searched)
     trials, seed = as_count(trials, "trials", 1), as_count(seed, "seed")
