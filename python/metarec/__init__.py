@@ -27,6 +27,8 @@ from metarec.negatives import Negatives
 from metarec.presets import FineTune, MeLU
 from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
+from metarec.tune import tune
+from metarec.tuning import Tuning
 from metarec.tutorial import AdaptedModel, MetaModel, meta_learning, meta_learning_recommendation
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "Recommendations",
     "Report",
     "TaskSet",
+    "Tuning",
     "__version__",
     "baselines",
     "datasets",
@@ -62,6 +65,7 @@ __all__ = [
     "meta_learning_recommendation",
     "plot",
     "split",
+    "tune",
 ]
 
 

@@ -13,8 +13,8 @@ Report = Callable[[float, float], None]
 
 
 @contextmanager
-def progress_bar(progress: Progress, label: str) -> Iterator[Report | None]:
-    """Yield what a native call is to report to, (fraction, loss), or None where nobody looks."""
+def progress_bar(progress: Progress, label: str, figure: str = "rmse") -> Iterator[Report | None]:
+    """Yield what a native call is to report to, (fraction, `figure`), or None if nobody looks."""
     if progress not in (True, False, "auto"):
         raise InvalidTypeError(f"progress: expected 'auto', True or False, got {progress!r}")
     seen = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
@@ -26,10 +26,10 @@ def progress_bar(progress: Progress, label: str) -> Iterator[Report | None]:
     form = "{l_bar}{bar}| [{elapsed}<{remaining}{postfix}]"
     with tqdm(total=1.0, desc=label, bar_format=form) as bar:
 
-        def report(fraction: float, loss: float) -> None:
+        def report(fraction: float, value: float) -> None:
             bar.n = fraction
-            if np.isfinite(loss):
-                bar.set_postfix(rmse=f"{loss:.4f}", refresh=False)
+            if np.isfinite(value):
+                bar.set_postfix({figure: f"{value:.4f}"}, refresh=False)
             bar.refresh()
 
         yield report
