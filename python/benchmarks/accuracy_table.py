@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accuracy_models import NAMES
+from accuracy_models import EXACT, NAMES
 
 SCENARIOS = {
     "new_user": "New user",
@@ -29,11 +29,14 @@ def markdown(found: dict[str, Any]) -> str:
     models = found["models"]
     tables = {name: models[name]["rows"] for name in NAMES if name in models}
     tables |= {n: [row for row in found["floors"] if row["model"] == n] for n in FLOORS}
-    seeds = sorted({len(model["seeds"]) for model in models.values()})
-    draws = sorted({model["draws"] for model in models.values()})
+    seeds = {name: len(model["seeds"]) for name, model in models.items() if name not in EXACT}
+    most = max(seeds.values(), default=1)
+    fewer = [f"{name} {count}" for name, count in seeds.items() if count < most]
+    draws = max(model["draws"] for model in models.values())
     lines = [
-        f"MovieLens-1M, MeLU's published split, {draws[-1]} draws, mean of {seeds[-1]} training "
-        "seeds. Brackets: 95 % bootstrap",
+        f"MovieLens-1M, MeLU's published split, {draws} draws, mean of {most} training seeds"
+        + (f" (of fewer: {', '.join(fewer)})" if fewer else "")
+        + ". Brackets: 95 % bootstrap",
         "interval over users of the paired difference from the unrounded `bias` on the same draws.",
     ]
     for scenario, title in SCENARIOS.items():
