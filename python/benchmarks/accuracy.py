@@ -1,143 +1,144 @@
 """Accuracy on MovieLens-1M, MeLU's published split: the command behind the README's table.
 
-    METAREC_DATA=... python python/benchmarks/accuracy.py [--seeds 0 1 2] [--draws 5] [--all]
+    METAREC_DATA=... python python/benchmarks/accuracy.py [--seeds 0 1 2] [--draws 5] [--models ...]
 
-How many epochs a model trains is chosen on `splits.validation`, with the first seed; then every
-seed trains so long on the whole training part and is scored on the draws 0 ... of the test
+Whatever is chosen is chosen on `splits.validation`, with the first seed (see accuracy_models.py);
+then every seed trains on the whole training part and is scored on the draws 0 ... of the test
 scenarios. Nothing is chosen on these.
-Prints Markdown. Definitions: docs/protocol.md.
+Prints Markdown; what was measured is kept in a JSON file, to which `--add` adds further models.
+Definitions: docs/protocol.md.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from accuracy_models import BLEND, DEFAULT, NAMES, Trainer
+from accuracy_table import markdown
 
 import metarec as mr
 
-# What was chosen on validation; all else is default. `epochs` fixes their number; without it
-# validation chooses.
-OPTIONS: dict[str, dict[str, Any]] = {
-    "MeLU": {},
-    "FineTune": {},
-}
-# Of those that --all adds: MeLU's network, five inner steps on the decision layers, Adam.
-INNER = {"inner_lr": 0.01, "inner_steps": 5}
-MOST_EPOCHS, PATIENCE = 30, 4
-
-MODELS: dict[str, Callable[..., mr.MetaLearner]] = {"MeLU": mr.MeLU, "FineTune": mr.FineTune}
-OTHERS: dict[str, Any] = {
-    "MAML, first order": lambda: mr.MAML(order=1, **INNER),
-    "ANIL": lambda: mr.ANIL(**INNER),
-    "Reptile": lambda: mr.Reptile(**INNER),
-    "Meta-SGD": lambda: mr.MetaSGD(**INNER),
-}
-METRICS = ("mae", "rmse", "ndcg@3")
-COLUMNS = (("mae", "mean"), ("mae", "rounded"), ("rmse", "mean"), ("ndcg@3", "mean"))
-FLOORS = ("global_mean", "user_mean", "user_median", "bias")
-# MAE of Lee et al., KDD 2019. Their draws are not published.
-PUBLISHED = {"new_user": 0.7854, "new_item": 0.9275, "new_both": 0.9235}
-TITLES = {"new_user": "New user", "new_item": "New item", "new_both": "New user and new item"}
+METRICS = ("mae", "rmse", "ndcg@3", "coverage90")
+HISTORY = 200
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy on MeLU's split of MovieLens-1M.")
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=list(DEFAULT))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
     parser.add_argument("--draws", type=int, default=5, help="draws of support and query")
-    parser.add_argument("--all", action="store_true", help="the other meta-algorithms too")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", type=Path, default=Path("build/accuracy.json"))
+    parser.add_argument("--add", action="store_true", help="keep the models that the file has")
+    parser.add_argument("--show", action="store_true", help="print what the file has, run nothing")
+    parser.add_argument("--plot", type=Path, help="where to save the reliability plot")
     options = parser.parse_args()
-    if "METAREC_DATA" not in os.environ:
-        parser.error("METAREC_DATA: set it to the folder that has ml-1m/ with melu_splits/")
 
+    found: dict[str, Any] = {"models": {}, "floors": []}
+    if options.show or (options.add and options.json.exists()):
+        found = json.loads(options.json.read_text(encoding="utf-8"))
+    if not options.show:
+        if "METAREC_DATA" not in os.environ:
+            parser.error("METAREC_DATA: set it to the folder that has ml-1m/ with melu_splits/")
+        run(options, found)
+    print(markdown(found))
+
+
+def run(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Train and score the models, and write the file after each of them."""
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
-    makers = {name: _maker(name, options.threads) for name in MODELS}
-    if options.all:
-        makers |= {name: _maker(name, options.threads) for name in OTHERS}
-
-    trained, facts = {}, {}
-    for name, make in makers.items():
-        epochs = OPTIONS.get(name, {}).get("epochs") or _best_epochs(make, splits, options.seeds[0])
-        seconds = []
-        for seed in options.seeds:
-            started = time.perf_counter()
-            model = make(seed=seed, epochs=epochs).fit(splits.train_and_validation, progress=False)
-            seconds.append(time.perf_counter() - started)
-            trained[f"{name}/{seed}"] = model
-        facts[name] = f"{epochs} epochs, {np.mean(seconds):.1f} s a training run"
-        _log(f"{name}: {facts[name]}")
-
-    report = mr.evaluate(trained, splits, draws=options.draws, metrics=METRICS, support_sizes=())
-    print(_markdown(report, list(makers), facts, options))
+    trainer = Trainer(splits, options.seeds, options.threads)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    for name in options.models:
+        copies = trainer.copies(name)
+        started = time.perf_counter()
+        rows, floors, info = measured(name, copies, splits, options)
+        found["models"][name] = {
+            "fact": trainer.facts[name],
+            "seeds": options.seeds[: len(copies)],
+            "draws": options.draws,
+            "info": info,
+            "rows": rows,
+        }
+        found["floors"] = floors
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        log(f"{name}: {trainer.facts[name]}, scored in {time.perf_counter() - started:.0f} s")
 
 
-def _maker(name: str, threads: int | None) -> Callable[..., mr.MetaLearner]:
-    chosen = {"patience": None, "threads": threads} | OPTIONS.get(name, {})
-    if name in MODELS:
-        return lambda **more: MODELS[name](**(chosen | more))
-    return lambda **more: mr.MetaLearner(algorithm=OTHERS[name](), **(chosen | more))
+def measured(
+    name: str, copies: list[Any], splits: mr.split.Splits, options: argparse.Namespace
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    """Return the rows of a model, those of the floors, and what they depend on."""
 
+    def evaluate(**more: Any) -> mr.Report:
+        return mr.evaluate({name: copies}, splits, draws=options.draws, **more)
 
-def _best_epochs(make: Callable[..., mr.MetaLearner], splits: mr.split.Splits, seed: int) -> int:
-    model = make(seed=seed, epochs=MOST_EPOCHS, patience=PATIENCE)
-    model.fit(splits.train, validation=splits.validation, progress=False)
-    return int(min(model.history_, key=lambda row: row["validation"])["epoch"])
-
-
-def _markdown(
-    report: mr.Report, names: list[str], facts: dict[str, str], options: argparse.Namespace
-) -> str:
-    seeds = options.seeds
-    lines = [
-        f"MovieLens-1M, MeLU's published split, {options.draws} draws, "
-        f"mean of {len(seeds)} training seeds. Brackets: 95 %",
-        "bootstrap interval over users of the paired difference from `bias` on the same draws, "
-        "the widest over the seeds.",
+    whole = evaluate(metrics=METRICS, support_sizes=())
+    parts = [
+        ("", whole),
+        (
+            f", history={HISTORY}",
+            evaluate(metrics=METRICS, support_sizes=(), scenarios=["new_item"], history=HISTORY),
+        ),
+        ("", evaluate(metrics=["mae", "rmse"], scenarios=["new_user"])),
     ]
-    for scenario in report.scenarios:
-        tasks = report.interval("bias", scenario, "mae").tasks
-        lines += [
-            "",
-            f"**{TITLES[scenario]}** ({tasks:,} users)",
-            "",
-            "| | MAE | MAE, rounded | RMSE | nDCG@3 | MAE − bias | RMSE − bias | nDCG@3 − bias |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|",
+    if options.plot and name == BLEND:
+        plot(whole, options.plot)
+    rows: list[dict[str, Any]] = []
+    floors: list[dict[str, Any]] = []
+    for suffix, report in parts:
+        rows += rows_of(report, name, suffix)
+        for floor in report.floors:
+            floors += rows_of(report, floor, suffix)
+    info = whole.info
+    return rows, floors, {key: info[key] for key in ("versions", "data", "split")}
+
+
+def rows_of(report: mr.Report, name: str, suffix: str) -> list[dict[str, Any]]:
+    """Return every value of a model by its best decision, and the difference from `bias`."""
+    frame = report.to_frame("dict")
+    keys = ("scenario", "metric", "decision", "support_size", "value", "low", "high", "tasks")
+    rows = []
+    for place, model in enumerate(frame["model"]):
+        one = {key: frame[key][place] for key in frame}
+        if model != name or any(one[key] is not None for key in ("by", "group", "seed", "draw")):
+            continue
+        rows.append({"model": name} | {key: one[key] for key in keys})
+    compared = {} if name == "bias" else differences(report, name)
+    for row in rows:
+        key = tuple(row[k] for k in ("scenario", "metric", "decision", "support_size"))
+        row["paired"] = compared.get(key)
+        row["scenario"] += suffix
+    return rows
+
+
+def differences(report: mr.Report, name: str) -> dict[tuple[Any, ...], list[float]]:
+    """Return the paired differences from the unrounded `bias`, with their intervals."""
+    sized = any(row is not None for row in report.to_frame("dict")["support_size"])
+    rows = report.compare(name, "bias", by_support_size=sized).rows
+    return {
+        (row["scenario"], row["metric"], row["decision"], row["support_size"]): [
+            row["difference"],
+            row["low"],
+            row["high"],
         ]
-        for name in (*names, *FLOORS):
-            runs = [name] if name in FLOORS else [f"{name}/{seed}" for seed in seeds]
-            cells = [_mean(report, runs, scenario, *column) for column in COLUMNS]
-            if name in FLOORS:
-                cells += [""] * len(METRICS)
-            else:
-                cells += [_paired(report, runs, scenario, metric) for metric in METRICS]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        lines.append(f"| MeLU as published | {PUBLISHED[scenario]:.4f} | | | | | | |")
-    lines += ["", "; ".join(f"{name}: {fact}" for name, fact in facts.items()) + "."]
-    return "\n".join(lines)
+        for row in rows
+        if row["decision_b"] == "mean"
+    }
 
 
-def _mean(report: mr.Report, runs: list[str], scenario: str, metric: str, decision: str) -> str:
-    values = [report.interval(run, scenario, metric, decision=decision).value for run in runs]
-    return f"{np.mean(values):.3f}"
+def plot(report: mr.Report, path: Path) -> None:
+    """Save the reliability of new users' queries."""
+    figure = mr.plot.calibration(report).figure
+    figure.set_size_inches(4.5, 4.5)
+    figure.savefig(path, dpi=90)
 
 
-def _paired(report: mr.Report, runs: list[str], scenario: str, metric: str) -> str:
-    rows = [
-        row
-        for run in runs
-        for row in report.compare(run, "bias", metrics=[metric], scenarios=[scenario]).rows
-        if row["decision"] == "mean"
-    ]
-    difference = np.mean([row["difference"] for row in rows])
-    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
-    return f"{difference:+z.3f} [{low:+z.3f}, {high:+z.3f}]"
-
-
-def _log(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from metarec.arrays import as_count
 from metarec.dataset import Dataset
@@ -37,6 +37,9 @@ class Blend(DistributionEstimator):
         What is fitted already is used as it is; the others are fitted by `fit`.
     draws : int
         Draws of the validation scenarios that the weights are learned from.
+    weights : mapping, optional
+        `weights_` of an earlier blend of the same kinds of models, kept instead of learned: to fit
+        on the whole training part once validation has chosen them.
 
     Attributes
     ----------
@@ -56,39 +59,60 @@ class Blend(DistributionEstimator):
     >>> blend = mr.Blend(models).fit(splits.train, splits.validation)
     >>> bool(np.isclose(blend.weights_["known"].sum(), 1))
     True
+
+    Then the same on the whole training part:
+
+    >>> models = [mr.BayesianMF(rank=m.rank, probits=m.probits_, **fast) for m in models]
+    >>> final = mr.Blend(models, weights=blend.weights_).fit(splits.train_and_validation)
     """
 
     weights_: dict[str, Floats]
 
-    def __init__(self, models: Sequence[Any], *, draws: int = 2) -> None:
-        self.models, self.draws = models, draws
+    def __init__(
+        self,
+        models: Sequence[Any],
+        *,
+        draws: int = 2,
+        weights: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
+        self.models, self.draws, self.weights = models, draws, weights
 
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
         models = list(self.models)
-        draws = as_count(self.draws, "draws", 1)
+        as_count(self.draws, "draws", 1)
         if not models:
             raise InvalidValueError("models: expected at least one, got none")
-        if validation is None or not any(map(len, validation.scenarios.values())):
+        given = None if self.weights is None else _checked(self.weights, len(models))
+        if validation is not None and not any(map(len, validation.scenarios.values())):
+            validation = None
+        if given is None and validation is None:
             raise InvalidValueError("validation: expected splits.validation, to learn weights by")
         for model in models:
             if getattr(model, "levels_", None) is None:
                 model.fit(dataset, validation)
         self._shared_levels(models)
         self._known = np.bincount(dataset.item, minlength=dataset.items.rows) > 0
+        if given is None and validation is not None:
+            given = self._learned(validation)
+        self.weights_ = given or {}
+
+    def _learned(self, validation: Splits) -> dict[str, Floats]:
+        """Return the best weights for the validation queries."""
+        draws = as_count(self.draws, "draws", 1)
         logs: dict[str, list[Floats]] = {kind: [] for kind in KINDS}
         hits: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in KINDS}
         for scenario in validation.values():
             for draw in range(min(draws, scenario.draws or draws) if len(scenario) else 0):
                 tasks = scenario.tasks(draw)
                 parts = self._logs(tasks)
-                levels = self._shared_levels(models)
+                levels = self._shared_levels(self.models)
                 targets = tasks.query_targets()[0].astype(np.float64)
                 nearest = np.abs(targets[:, None] - levels).argmin(axis=1)
                 known = self._is_known(tasks)
                 for kind, rows in (("known", known), ("new", ~known)):
                     logs[kind].append(parts[:, rows])
                     hits[kind].append(nearest[rows])
-        self.weights_ = {
+        return {
             kind: best_weights(np.concatenate(logs[kind], axis=1), np.concatenate(hits[kind]))
             for kind in KINDS
         }
@@ -124,7 +148,7 @@ class Blend(DistributionEstimator):
         by_row = np.where(known, self.weights_["known"], self.weights_["new"])
         return _normalised(np.einsum("rk,krl->rl", by_row, self._logs(tasks)))
 
-    def weights(self) -> Mapping[str, Mapping[str, float]]:
+    def named_weights(self) -> Mapping[str, Mapping[str, float]]:
         """Return the weights by kind and by the models' class names, numbered where they repeat."""
         names: list[str] = []
         for model in self.models:
@@ -135,6 +159,20 @@ class Blend(DistributionEstimator):
             kind: dict(zip(names, values.tolist(), strict=True))
             for kind, values in self.weights_.items()
         }
+
+
+def _checked(weights: Mapping[str, ArrayLike], models: int) -> dict[str, Floats]:
+    if not isinstance(weights, Mapping) or set(weights) != set(KINDS):
+        raise InvalidValueError(f"weights: expected one array for each of {KINDS}, got {weights!r}")
+    arrays = {kind: np.array(weights[kind], np.float64) for kind in KINDS}
+    for kind, array in arrays.items():
+        on_simplex = array.shape == (models,) and (array >= 0).all()
+        if not on_simplex or abs(array.sum() - 1) > 1e-6:
+            raise InvalidValueError(
+                f"weights: expected {models} numbers of 0 or more that sum to 1 under {kind!r}, "
+                f"got {array}"
+            )
+    return arrays
 
 
 def best_weights(logs: Floats, hits: NDArray[np.int64], steps: int = 500) -> Floats:

@@ -1,6 +1,6 @@
 """Bayesian matrix factorisation with side information."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any, Self
 
@@ -50,6 +50,9 @@ class BayesianMF(DistributionEstimator):
         Sweeps before the first.
     interval : int
         Sweeps from one to the next.
+    probits : mapping, optional
+        `probits_` of an earlier fit, kept instead of learned: to fit on the whole training part
+        once validation has taught them.
     threads : int, optional
         None: as many as cores. The result is the same, bit for bit, for any number.
     seed : int
@@ -91,11 +94,12 @@ class BayesianMF(DistributionEstimator):
         samples: int = 30,
         burn_in: int = 20,
         interval: int = 3,
+        probits: Mapping[str, OrderedProbit] | None = None,
         threads: int | None = None,
         seed: int = 0,
     ) -> None:
         self.rank, self.samples, self.burn_in, self.interval = rank, samples, burn_in, interval
-        self.threads, self.seed = threads, seed
+        self.probits, self.threads, self.seed = probits, threads, seed
 
     def fit(
         self,
@@ -194,7 +198,9 @@ class BayesianMF(DistributionEstimator):
         levels = levels_of(dataset)
         if levels is not None:
             self.probits_ = {kind: OrderedProbit(levels) for kind in ("known", "new")}
-            if validation is not None:
+            if self.probits is not None:
+                self.probits_ = _checked(self.probits, levels)
+            elif validation is not None:
                 self._learn_levels(validation)
 
     def _learn_levels(self, validation: Splits) -> None:
@@ -238,3 +244,15 @@ class BayesianMF(DistributionEstimator):
         return self._by_kind(
             tasks, lambda probit, rows: probit.probabilities(means[rows], variances[rows])
         )
+
+
+def _checked(probits: Mapping[str, OrderedProbit], levels: Floats) -> dict[str, OrderedProbit]:
+    kinds = ("known", "new")
+    if not isinstance(probits, Mapping) or set(probits) != set(kinds):
+        raise InvalidValueError(f"probits: expected one for each of {kinds}, got {probits!r}")
+    for kind, probit in probits.items():
+        if not isinstance(probit, OrderedProbit) or not np.array_equal(probit.levels, levels):
+            raise InvalidValueError(
+                f"probits: expected an OrderedProbit over {levels} under {kind!r}, got {probit!r}"
+            )
+    return dict(probits)

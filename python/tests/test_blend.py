@@ -66,7 +66,7 @@ def test_blend_is_at_least_as_likely_as_its_parts_on_validation(splits):
     assert pooled(blend) >= max(pooled(model) for model in models) - 1e-4
     p = blend.predict(splits.new_user.tasks(), decision="distribution")
     np.testing.assert_allclose(p.sum(1), 1)
-    assert list(blend.weights()["known"]) == ["BayesianMF", "BayesianMF 2"]
+    assert list(blend.named_weights()["known"]) == ["BayesianMF", "BayesianMF 2"]
 
 
 def test_fitted_models_are_used_as_they_are(splits):
@@ -80,6 +80,35 @@ def test_fitted_models_are_used_as_they_are(splits):
         model.predict(tasks, decision="distribution"),
         atol=1e-6,
     )
+
+
+def test_what_validation_chose_is_kept_for_the_whole_training_part(splits):
+    chosen = mr.BayesianMF(rank=2, **FAST).fit(splits.train, splits.validation)
+    blend = mr.Blend([chosen, mr.BayesianMF(rank=0, **FAST)]).fit(splits.train, splits.validation)
+    whole = mr.BayesianMF(rank=2, **FAST, probits=chosen.probits_).fit(splits.train_and_validation)
+    np.testing.assert_array_equal(whole.probits_["new"].cuts, chosen.probits_["new"].cuts)
+    other = mr.BayesianMF(rank=0, **FAST).fit(splits.train_and_validation)
+    final = mr.Blend([whole, other], weights=blend.weights_).fit(splits.train_and_validation)
+    np.testing.assert_array_equal(final.weights_["known"], blend.weights_["known"])
+    tasks = splits.new_both.tasks()
+    logs = sum(
+        w * np.log(model.predict(tasks, decision="distribution"))
+        for w, model in zip(blend.weights_["new"], (whole, other), strict=True)
+    )
+    p = np.exp(logs)
+    np.testing.assert_allclose(
+        final.predict(tasks, decision="distribution"), p / p.sum(1, keepdims=True), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{"known": [1.0]}, {"known": [0.5], "new": [1]}, {"known": [2, -1], "new": [1]}, [1.0]],
+)
+def test_refuses_weights(splits, weights):
+    model = mr.BayesianMF(rank=0, **FAST)
+    with pytest.raises(InvalidValueError, match="weights"):
+        mr.Blend([model], weights=weights).fit(splits.train)
 
 
 def test_refuses(splits):

@@ -183,6 +183,8 @@ def test_pickles(model, splits):
         ({"burn_in": -1}, InvalidValueError, "burn_in"),
         ({"interval": 0}, InvalidValueError, "interval"),
         ({"threads": 0}, InvalidValueError, "threads"),
+        ({"probits": {}}, InvalidValueError, "probits"),
+        ({"probits": dict.fromkeys(("known", "new"))}, InvalidValueError, "probits"),
         ({"seed": "x"}, InvalidTypeError, "seed"),
     ],
 )
