@@ -157,7 +157,8 @@ class ColdStart(Preset):
         own: Dataset | None = self.__dict__.get("_own_data")
         if data is own:
             return data
-        self.levels_: NDArray[np.float64] = _levels(data.rating)
+        drawn = np.zeros(0 if self.negatives is None else 1, np.float32)
+        self.levels_: NDArray[np.float64] = _levels(np.concatenate([data.rating, drawn]))
         seen = np.bincount(data.item, minlength=data.item_count) > 0
         fields = {name: field for name, field in data.items.fields.items() if name != "item"}
         columns = {name: data.item_columns[name] for name in data.content_columns}
@@ -271,7 +272,7 @@ def _levels(rating: NDArray[np.float32]) -> NDArray[np.float64]:
     if len(values) < 2:
         raise InvalidValueError(
             f"data: expected at least two different ratings, got {len(values)}; of clicks alone, "
-            "draw items that were not clicked as ratings of 0"
+            "draw items that were not clicked as ratings of 0: negatives=Negatives()"
         )
     if len(values) <= MOST_LEVELS:
         return values
