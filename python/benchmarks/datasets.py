@@ -4,8 +4,9 @@
 
 The users are dealt into folds, of which each is new in turn. The same models everywhere, with the
 defaults of the library: nothing is set for a data set. On `splits.validation` of each fold are
-learned the number of epochs of MeLU and FineTune, the use of the scale by `BayesianMF` and the
-weights of the blend; then every model trains on the whole training part.
+learned the number of epochs of MeLU and FineTune, and of ColdStart beside its default, the use of
+the scale by `BayesianMF` and the weights of the blend; then every model trains on the whole
+training part.
 Prints Markdown. Definitions: docs/protocol.md.
 """
 
@@ -96,28 +97,30 @@ def trained(
         seconds[name] = time.perf_counter() - started
         return models[name]
 
-    closed = [
-        mr.ColdStart(**shared).fit(split.train, progress=False),
-        mr.BayesianMF(**shared).fit(split.train, split.validation, progress=False),
-    ]
-    blend = mr.Blend(closed).fit(split.train, split.validation)
-    new = timed("ColdStart", lambda: mr.ColdStart(**shared).fit(whole, progress=False))
+    def chosen(preset: Any, most: dict[str, Any]) -> tuple[Any, int]:
+        """Return a model of the epoch that validates best, and its number."""
+        model = preset(**most, **shared).fit(split.train, split.validation, progress=False)
+        best = min(model.history_, key=lambda row: row["validation"])["epoch"]
+        print(f"{preset.__name__}: {best} epochs", file=sys.stderr)
+        return model, int(best)
+
+    first, epochs = chosen(mr.ColdStart, {})
+    scale = mr.BayesianMF(**shared).fit(split.train, split.validation, progress=False)
+    blend = mr.Blend([first, scale]).fit(split.train, split.validation)
+    timed("ColdStart", lambda: mr.ColdStart(**shared).fit(whole, progress=False))
+    new = timed(
+        "ColdStart, epochs chosen",
+        lambda: mr.ColdStart(epochs=epochs, **shared).fit(whole, progress=False),
+    )
     factors = timed("BayesianMF", lambda: mr.BayesianMF(**shared).fit(whole, progress=False))
-    factors.probits_ = closed[1].probits_
+    factors.probits_ = scale.probits_
     timed("Blend", lambda: refitted(blend, [new, factors], whole))
-    for name, model in BASELINES.items():
-        timed(name, lambda model=model: model().fit(whole))
+    for name, baseline in BASELINES.items():
+        timed(name, lambda baseline=baseline: baseline().fit(whole))
     for name, preset in {"MeLU": mr.MeLU, "FineTune": mr.FineTune}.items():
-        first = preset(epochs=MOST_EPOCHS, patience=PATIENCE, **shared)
-        first.fit(split.train, validation=split.validation, progress=False)
-        epochs = int(min(first.history_, key=lambda row: row["validation"])["epoch"])
-        print(f"{name}: {epochs} epochs", file=sys.stderr)
-        timed(
-            name,
-            lambda preset=preset, epochs=epochs: preset(
-                epochs=epochs, patience=None, **shared
-            ).fit(whole, progress=False),
-        )
+        _, epochs = chosen(preset, {"epochs": MOST_EPOCHS, "patience": PATIENCE})
+        model = preset(epochs=epochs, patience=None, **shared)
+        timed(name, lambda model=model: model.fit(whole, progress=False))
     return models, seconds, {kind: float(each[0]) for kind, each in blend.weights_.items()}
 
 
