@@ -156,7 +156,7 @@ class ColdStart(Preset):
         own: Dataset | None = self.__dict__.get("_own_data")
         if data is own:
             return data
-        self.levels_: NDArray[np.float64] = _levels(data)
+        self.levels_: NDArray[np.float64] = _levels(data, drawn=self.negatives is not None)
         seen = np.bincount(data.item, minlength=data.item_count) > 0
         fields = {name: field for name, field in data.items.fields.items() if name != "item"}
         columns = {name: data.item_columns[name] for name in data.content_columns}
@@ -256,19 +256,21 @@ class ColdStart(Preset):
         self._left_out = list(learned["left_out"])
 
 
-def _levels(data: Dataset) -> NDArray[np.float64]:
-    values = np.unique(data.rating).astype(np.float64)
+def _levels(data: Dataset, *, drawn: bool) -> NDArray[np.float64]:
+    """Return the levels of the ratings, and of negatives that are drawn besides."""
+    rating = np.append(data.rating, 0) if drawn else data.rating
+    values = np.unique(rating).astype(np.float64)
     if len(values) < 2:
         raise InvalidValueError(
             f"data: expected at least two different ratings, got {len(values)}; of clicks alone, "
-            "draw items that were not clicked as ratings of 0"
+            "draw items that were not clicked as ratings of 0: negatives=Negatives()"
         )
-    levels = levels_of(data)
+    levels = None if drawn else levels_of(data)
     if levels is not None and len(levels) <= MOST_LEVELS:
         return levels
     if len(values) <= MOST_LEVELS:
         return values
-    parts = np.array_split(np.sort(data.rating.astype(np.float64)), 10)
+    parts = np.array_split(np.sort(rating.astype(np.float64)), 10)
     return np.unique([part.mean() for part in parts])
 
 

@@ -267,8 +267,6 @@ def test_relevant_rows_alone(splits):
             users = tasks.user_index if tasks.task_ids is None else tasks.user_index[tasks.task_ids]
             return (known.ratings[users] == 5) * existing
 
-        predict = score_catalogue
-
     known, training = Answers(splits.data), splits.train_and_validation
     # The user's fives among new items are of another scenario.
     existing = np.isin(np.arange(splits.data.item_count), training.item).astype(float)
@@ -310,9 +308,9 @@ def test_rankings_there_are(splits):
             def score_catalogue(self, tasks):
                 return np.zeros((2, 2))
 
-            predict = score_catalogue
-
         evaluate({"short": Short()}, splits, ranking="catalogue")
+    with pytest.raises(InvalidTypeError, match=r"short has no predict"):
+        evaluate({"short": Short()}, splits)
 
 
 @pytest.mark.skipif(

@@ -104,6 +104,18 @@ def test_any_ratings_without_features(kind):
     assert ((adapted.predict(range(40)) >= low) & (adapted.predict(range(40)) <= high)).all()
 
 
+def test_clicks_alone_with_drawn_negatives():
+    random = np.random.default_rng(0)
+    user, item = np.repeat(np.arange(60), 20), random.integers(0, 40, 1200)
+    data = mr.Dataset.from_arrays(user, item, np.ones(1200))
+    model = mr.ColdStart(negatives=mr.Negatives(ratio=2), **SMALL).fit(data)
+    assert model.levels_.tolist() == [0, 1]
+    scores = model.adapt(items=[3, 4], ratings=[1, 1]).predict(range(40))
+    assert ((scores > 0) & (scores < 1)).all()
+    # A third of the rows that it learned from were clicks.
+    assert 0.2 < scores.mean() < 0.5
+
+
 def test_what_cannot_be_fitted_is_named(data, model):
     clicks = mr.Dataset.from_arrays([1, 1, 2], [1, 2, 2], [1, 1, 1])
     with pytest.raises(InvalidValueError, match="two different ratings"):

@@ -80,7 +80,7 @@ def evaluate(
         What is ranked: the rows of the `"query"`, or the whole `"catalogue"` less the support, for
         implicit feedback. The query's items are then what should come first, the metrics are those
         of rankings and of lists, such as ``["ndcg@10", "hr@10", "coverage@10"]``. A model may have
-        ``score_catalogue(tasks)``, ``[tasks, items]``, which is faster.
+        ``score_catalogue(tasks)``, ``[tasks, items]``, which is faster, and needs no `predict`.
     relevant
         The rating from which an item is relevant; None: four fifths of the scale's top (4 of 5), of
         the catalogue every item of the query.
@@ -130,7 +130,7 @@ def evaluate(
         raise InvalidValueError(f"relevant: got {relevant}, wanted a rating")
     training = splits.train_and_validation
     trivial = _floors(floors, training, ranking)
-    models = _named(model, trivial)
+    models = _named(model, trivial, ranking)
     run: Ranked | Rated
     if ranking == "catalogue":
         run = Ranked(catalogue.resolve(metrics), training, relevant)
@@ -224,7 +224,7 @@ def _chosen(splits: Splits, names: Sequence[str] | None) -> dict[str, Scenario]:
     return {name: splits[name] for name in names}
 
 
-def _named(model: object, floors: Mapping[str, object]) -> dict[str, Sequence[Model]]:
+def _named(model: object, floors: Mapping[str, object], ranking: str) -> dict[str, Sequence[Model]]:
     """Return models by their name in the report; a class that comes again is numbered."""
     named: dict[str, Any] = {}
     if isinstance(model, Mapping):
@@ -244,7 +244,8 @@ def _named(model: object, floors: Mapping[str, object]) -> dict[str, Sequence[Mo
         if not copies[name]:
             raise InvalidValueError(f"model: {name} is an empty list, wanted trained copies")
         for copy in copies[name]:
-            if not callable(getattr(copy, "predict", None)):
+            ranks = ranking == "catalogue" and callable(getattr(copy, "score_catalogue", None))
+            if not ranks and not callable(getattr(copy, "predict", None)):
                 raise InvalidTypeError(f"model: {name} has no predict(tasks)")
         if len({gives_distributions(copy) for copy in copies[name]}) > 1:
             raise InvalidValueError(f"model: some copies of {name} give distributions, some do not")
