@@ -143,13 +143,6 @@ static bool ratings_parse(PyObject *user, PyObject *item, PyObject *rating, mr_r
     return true;
 }
 
-static bool progress_check(PyObject **progress) {
-    if (*progress == Py_None) *progress = NULL;
-    if (!*progress || PyCallable_Check(*progress)) return true;
-    raise_error(MR_TYPE_ERROR, "progress: wanted None or a callable (fraction, loss)");
-    return false;
-}
-
 /* Adds the mean to a dict that a call has filled; drops it unless all went well. */
 static PyObject *finished(PyObject *dict, int32_t status, const mr_error *error, double mean) {
     PyObject *value = succeeded(status, error) ? PyFloat_FromDouble(mean) : NULL;
@@ -191,7 +184,7 @@ PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs) {
         !integer_from(burn_in, "burn_in", 0, &options.burn_in) ||
         !integer_from(interval, "interval", 1, &options.interval) ||
         !integer_from(threads, "threads", 0, &options.threads) || !seed_value(seed, "seed", &options.seed) ||
-        !progress_check(&progress))
+        !progress_argument(&progress))
         return NULL;
     Use item_use = {0}, user_use = {0};
     PyObject *result = NULL;
@@ -245,7 +238,7 @@ PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwar
         !number_value(penalty, "penalty", &options.penalty) ||
         !number_value(bias_penalty, "bias_penalty", &options.bias_penalty) ||
         !integer_from(threads, "threads", 0, &options.threads) || !seed_value(seed, "seed", &options.seed) ||
-        !progress_check(&progress))
+        !progress_argument(&progress))
         return NULL;
     if (ratings.item_count > INT32_MAX || ratings.user_count > INT32_MAX)
         return raise_error(MR_VALUE_ERROR, "item_count, user_count: wanted at most 2**31 - 1");
@@ -337,82 +330,6 @@ PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs) {
     use_end(&use);
     factors_end(&learned);
     return result;
-}
-
-typedef struct Moments {
-    mr_probit probit;
-    const double *means, *variances;
-    int64_t rows;
-} Moments;
-
-static bool moments_parse(PyObject *mean_argument, PyObject *variance_argument, PyObject *level_argument,
-                          Moments *out) {
-    PyArrayObject *means = borrow_vector(mean_argument, "means", ELEMENT_FLOAT64, ANY_LENGTH, "[rows]");
-    if (!means) return false;
-    out->rows = PyArray_DIM(means, 0);
-    PyArrayObject *variances = borrow_vector(variance_argument, "variances", ELEMENT_FLOAT64, out->rows, "[rows]");
-    if (!variances) return false;
-    PyArrayObject *levels = borrow_vector(level_argument, "levels", ELEMENT_FLOAT64, ANY_LENGTH, "[levels]");
-    if (!levels) return false;
-    out->means = PyArray_DATA(means);
-    out->variances = PyArray_DATA(variances);
-    out->probit = (mr_probit){.level_count = PyArray_DIM(levels, 0), .levels = PyArray_DATA(levels), .slope = 1};
-    return true;
-}
-
-static const double *cuts_parse(PyObject *argument, const mr_probit *probit) {
-    int64_t count = probit->level_count - 1;
-    PyArrayObject *cuts = borrow_vector(argument, "cuts", ELEMENT_FLOAT64, count < 0 ? 0 : count, "[levels - 1]");
-    return cuts ? PyArray_DATA(cuts) : NULL;
-}
-
-PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs) {
-    (void)module;
-    static char *keywords[] = {"means", "variances", "levels", "cuts", "slope", NULL};
-    PyObject *means, *variances, *levels, *cuts, *slope;
-    Moments moments;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:ordered_probit", keywords, &means, &variances, &levels,
-                                     &cuts, &slope) ||
-        !moments_parse(means, variances, levels, &moments) ||
-        !(moments.probit.cuts = cuts_parse(cuts, &moments.probit)) ||
-        !number_value(slope, "slope", &moments.probit.slope))
-        return NULL;
-    PyObject *result = new_array(MR_FLOAT64, 2, (const int64_t[]){moments.rows, moments.probit.level_count});
-    if (!result) return NULL;
-    double *out = array_data(result);
-    mr_error error = {0};
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_ordered_probit(&moments.probit, moments.means, moments.variances, moments.rows, out, &error);
-    Py_END_ALLOW_THREADS
-    if (!succeeded(status, &error)) Py_CLEAR(result);
-    return result;
-}
-
-PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs) {
-    (void)module;
-    static char *keywords[] = {"means", "variances", "levels", "places", NULL};
-    PyObject *means, *variances, *levels, *place_argument;
-    Moments moments;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:fit_ordered_probit", keywords, &means, &variances, &levels,
-                                     &place_argument) ||
-        !moments_parse(means, variances, levels, &moments))
-        return NULL;
-    PyArrayObject *places = borrow_vector(place_argument, "places", ELEMENT_INT64, moments.rows, "[rows]");
-    if (!places) return NULL;
-    const int64_t *place_data = PyArray_DATA(places);
-    const int64_t cut_count = moments.probit.level_count > 0 ? moments.probit.level_count - 1 : 0;
-    PyObject *cuts = new_array(MR_FLOAT64, 1, &cut_count);
-    if (!cuts) return NULL;
-    double *out = array_data(cuts), slope = 1;
-    mr_error error = {0};
-    int32_t status;
-    Py_BEGIN_ALLOW_THREADS
-    status = mr_ordered_probit_fit(&moments.probit, moments.means, moments.variances, place_data, moments.rows, out,
-                                   &slope, &error);
-    Py_END_ALLOW_THREADS
-    if (!succeeded(status, &error)) Py_CLEAR(cuts);
-    return cuts ? Py_BuildValue("(Nd)", cuts, slope) : NULL;
 }
 
 #endif

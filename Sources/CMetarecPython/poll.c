@@ -1,6 +1,8 @@
 #include "poll.h"
 #ifdef METAREC_HAS_PYTHON
 
+#include "errors.h"
+
 #include <time.h>
 
 static const int64_t interval = 100 * 1000 * 1000;
@@ -26,6 +28,13 @@ static int32_t poll_run(void *context, double fraction, double loss) {
     bool go_on = !PyErr_Occurred() && PyErr_CheckSignals() == 0 && reported(context, fraction, loss);
     PyGILState_Release(state);
     return go_on ? 0 : 1;
+}
+
+bool progress_argument(PyObject **progress) {
+    if (*progress == Py_None) *progress = NULL;
+    if (!*progress || PyCallable_Check(*progress)) return true;
+    raise_error(MR_TYPE_ERROR, "progress: wanted None or a callable (fraction, loss)");
+    return false;
 }
 
 mr_poll poll_start(Poll *poll, PyObject *progress) {

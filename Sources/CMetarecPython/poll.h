@@ -12,6 +12,9 @@ typedef struct Poll {
     double fraction;    /* what was reported last */
 } Poll;
 
+/* Takes None for none; raises for anything else that cannot be called. */
+bool progress_argument(PyObject **progress);
+
 /* Stops the call on a signal whose Python handler raises (Ctrl-C, in the main thread) or when `progress` raises;
  * calls progress(fraction, loss) at most ten times a second, with a fraction that rises. `poll` must outlive the call. */
 mr_poll poll_start(Poll *poll, PyObject *progress);

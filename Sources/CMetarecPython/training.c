@@ -92,11 +92,10 @@ PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs) 
     int64_t epoch;
     if (episodes_argument != Py_None && !episodes_parse(episodes_argument, &episodes)) return NULL;
     if (!integer_value(epoch_argument, "epoch", &epoch)) return NULL;
-    if (progress != Py_None && !PyCallable_Check(progress))
-        return raise_error(MR_TYPE_ERROR, "progress: wanted None or a callable (fraction, loss)");
+    if (!progress_argument(&progress)) return NULL;
 
     Run run;
-    if (!run_start(&run, self, tasks, progress == Py_None ? NULL : progress)) return NULL;
+    if (!run_start(&run, self, tasks, progress)) return NULL;
     const mr_episodes *drawn = episodes_argument == Py_None ? NULL : &episodes;
     double loss = 0;
     int32_t status;

@@ -195,6 +195,7 @@ extension Learner {
     /// What each instruction of the training plan costs, a mean over the tasks, on one thread.
     public func profile(_ tasks: TaskSet, poll: Poll) throws -> [InstructionCost] {
         let state = try initialized()
+        guard tasks.count > 0 else { throw MetarecError.value("tasks: empty, wanted at least one task") }
         let memory = state.memory(1)[0]
         return try state.training.profile(count: tasks.count, parameters: state.parameterPointers, poll: poll) {
             task, _, worker in

@@ -10,20 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec.arrays import check_finite, check_index, offsets_of
 from metarec.display import html_table
-from metarec.entities import Entities
+from metarec.entities import Entities, described, encoded
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
 from metarec.frames import (
     KINDS,
     Column,
+    as_timestamp,
     read_columns,
     refuse_nulls,
     require,
-    require_ids,
 )
 from metarec.provenance import fingerprint
 from metarec.tasks import TaskSet
-from metarec.vocabulary import Vocabulary
 
 
 class Dataset:
@@ -117,8 +116,8 @@ class Dataset:
             ratings["timestamp"] = timestamp
         return cls._from_columns(
             read_columns(ratings, "ratings"),
-            _described("user", users, user_ids),
-            _described("item", items, item_ids),
+            described("user", users, user_ids),
+            described("item", items, item_ids),
             ("user", "item", "rating", None if timestamp is None else "timestamp"),
         )
 
@@ -204,8 +203,8 @@ class Dataset:
         names: tuple[str, str, str, str | None],
     ) -> "Dataset":
         user_name, item_name, rating_name, timestamp_name = names
-        users, user = _encoded("user", user_name, users, columns)
-        items, item = _encoded("item", item_name, items, columns)
+        users, user = encoded("user", user_name, users, columns)
+        items, item = encoded("item", item_name, items, columns)
         label = f"ratings[{rating_name!r}]"
         given = require(columns, rating_name, "ratings")
         refuse_nulls(given, label)
@@ -217,7 +216,7 @@ class Dataset:
         timestamp = None
         if timestamp_name is not None:
             label = f"ratings[{timestamp_name!r}]"
-            timestamp = _as_timestamp(require(columns, timestamp_name, "ratings"), label)
+            timestamp = as_timestamp(require(columns, timestamp_name, "ratings"), label)
         scale = (float(rating.min()), float(rating.max())) if len(rating) else (0.0, 0.0)
         return cls(
             user, item, rating, timestamp, user_entities=users, item_entities=items, scale=scale
@@ -479,52 +478,3 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         return html_table("Dataset", ("", "number", ""), self._parts())
-
-
-def _described(
-    noun: str, table: FeatureTable | None, ids: Iterable[Hashable] | None
-) -> Entities | None:
-    if table is None:
-        if ids is not None:
-            raise InvalidValueError(f"{noun}_ids: expected together with {noun}s, got no {noun}s")
-        return None
-    if not isinstance(table, FeatureTable):
-        raise InvalidTypeError(f"{noun}s: expected FeatureTable, got {type(table).__name__}")
-    vocabulary = Vocabulary(np.arange(table.rows) if ids is None else ids, f"{noun}_ids")
-    if len(vocabulary) != table.rows:
-        raise InvalidValueError(f"{noun}_ids: expected {table.rows} ids, got {len(vocabulary)}")
-    duplicate = vocabulary.first_duplicate()
-    if duplicate is not None:
-        raise InvalidValueError(f"{noun}_ids: expected distinct ids, got {duplicate!r} twice")
-    return Entities(noun, vocabulary, table)
-
-
-def _encoded(
-    noun: str, id_name: str, entities: Entities | None, columns: dict[str, Column]
-) -> tuple[Entities, NDArray[np.int32]]:
-    ids = require_ids(columns, id_name, "ratings")
-    if entities is None:
-        vocabulary, codes = Vocabulary.of(ids, noun)
-        return Entities(noun, vocabulary), codes
-    described = len(entities.ids)
-    covering = entities.covering(ids)
-    codes = covering.ids.encode(ids, noun)
-    if described and len(codes) and codes.min() >= described:
-        known, other = entities.ids.example(), covering.ids.example(described)
-        raise InvalidValueError(
-            f"ratings[{id_name!r}]: expected ids that are in {noun}s, such as {known!r}, got only "
-            f"others, such as {other!r}"
-        )
-    return covering, codes
-
-
-def _as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
-    refuse_nulls(column, name)
-    values = column.values
-    if values.dtype.kind == "M":
-        return values.astype("datetime64[us]").astype(np.int64)
-    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
-        return values.astype(np.int64)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64, copy=False)
-    raise InvalidTypeError(f"{name}: expected integers or datetimes, got {values.dtype.name}")

@@ -1,6 +1,6 @@
 """The users or the items of a data set: who they are and what is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -211,3 +211,42 @@ def _padded(column: NDArray[Any], count: int) -> NDArray[Any]:
         np.arange(len(column) + count) >= len(column),
     )
     return empty.raw()
+
+
+def described(
+    noun: str, table: FeatureTable | None, ids: Iterable[Hashable] | None
+) -> Entities | None:
+    """Return entities whose features are made already, None where there are none."""
+    if table is None:
+        if ids is not None:
+            raise InvalidValueError(f"{noun}_ids: expected together with {noun}s, got no {noun}s")
+        return None
+    if not isinstance(table, FeatureTable):
+        raise InvalidTypeError(f"{noun}s: expected FeatureTable, got {type(table).__name__}")
+    vocabulary = Vocabulary(np.arange(table.rows) if ids is None else ids, f"{noun}_ids")
+    if len(vocabulary) != table.rows:
+        raise InvalidValueError(f"{noun}_ids: expected {table.rows} ids, got {len(vocabulary)}")
+    duplicate = vocabulary.first_duplicate()
+    if duplicate is not None:
+        raise InvalidValueError(f"{noun}_ids: expected distinct ids, got {duplicate!r} twice")
+    return Entities(noun, vocabulary, table)
+
+
+def encoded(
+    noun: str, id_name: str, entities: Entities | None, columns: dict[str, Column]
+) -> tuple[Entities, NDArray[np.int32]]:
+    """Return the entities that the ratings name, and a code for each rating."""
+    ids = require_ids(columns, id_name, "ratings")
+    if entities is None:
+        vocabulary, codes = Vocabulary.of(ids, noun)
+        return Entities(noun, vocabulary), codes
+    described = len(entities.ids)
+    covering = entities.covering(ids)
+    codes = covering.ids.encode(ids, noun)
+    if described and len(codes) and codes.min() >= described:
+        known, other = entities.ids.example(), covering.ids.example(described)
+        raise InvalidValueError(
+            f"ratings[{id_name!r}]: expected ids that are in {noun}s, such as {known!r}, got only "
+            f"others, such as {other!r}"
+        )
+    return covering, codes

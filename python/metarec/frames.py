@@ -240,3 +240,16 @@ def _read_series(series: "nw.Series[Any]") -> Column:
         values = values.copy()
         values[null] = None
     return Column(values, null)
+
+
+def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
+    """Return whole numbers as they are, and datetimes in microseconds."""
+    refuse_nulls(column, name)
+    values = column.values
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]").astype(np.int64)
+    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
+        return values.astype(np.int64)
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64, copy=False)
+    raise InvalidTypeError(f"{name}: expected integers or datetimes, got {values.dtype.name}")

@@ -403,6 +403,11 @@ class MetaLearner(Parametrised):
         Every instruction is timed by itself, on one thread, ten times over all tasks; the fastest
         counts. The model is unchanged. Time outside the plan (lookups, the optimizer) is not in it.
 
+        Raises
+        ------
+        InvalidValueError
+            No task, or a task without rows that the algorithm learns from.
+
         Examples
         --------
         >>> import metarec as mr

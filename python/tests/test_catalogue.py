@@ -11,6 +11,7 @@ from scenarios import Answers, small_splits
 
 import metarec as mr
 from metarec import _metarec, split
+from metarec.baselines import Popularity
 from metarec.errors import (
     InvalidIndexError,
     InvalidTypeError,
@@ -20,7 +21,7 @@ from metarec.errors import (
     StateError,
 )
 from metarec.evaluation import evaluate
-from metarec.evaluation.catalogue import CATALOGUE_METRICS, Popularity, everything
+from metarec.evaluation.catalogue import CATALOGUE_METRICS, everything
 
 NAMES = ("hr", "recall", "precision", "ndcg", "map", "mrr", "auc", "f1")
 

@@ -1,22 +1,13 @@
 """Last.fm and Book-Crossing: the official file formats, and the real files."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from real_data import real
 
 from metarec import split
 from metarec.datasets import book_crossing, hetrec_lastfm, movielens_100k
 from metarec.errors import InvalidValueError
 from metarec.evaluation import evaluate
-
-DATA = os.environ.get("METAREC_DATA", "")
-
-
-def real(name):
-    reason = f"METAREC_DATA has no {name}"
-    return pytest.mark.skipif(not Path(DATA, name).is_dir(), reason=reason)
 
 
 @pytest.fixture

@@ -1,20 +1,11 @@
 """Loaders: the official file formats, and the real files where METAREC_DATA has them."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from real_data import real
 
 from metarec.datasets import movielens_1m, movielens_100k, movielens_latest_small
 from metarec.errors import InvalidValueError
-
-DATA = os.environ.get("METAREC_DATA", "")
-
-
-def real(name):
-    reason = f"METAREC_DATA has no {name}"
-    return pytest.mark.skipif(not Path(DATA, name).is_dir(), reason=reason)
 
 
 @pytest.fixture

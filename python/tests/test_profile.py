@@ -51,6 +51,9 @@ def test_a_profile_needs_parameters_and_tasks():
         small_learner().profile(random_tasks())
     with pytest.raises(mr.errors.InvalidTypeError, match="tasks"):
         small_learner().initialize(random_tasks()).profile([1])  # type: ignore[arg-type]
+    none = random_tasks().take(np.array([], np.int64))
+    with pytest.raises(mr.errors.InvalidValueError, match="tasks: empty"):
+        small_learner().initialize(random_tasks()).profile(none)
 
 
 PROGRAM = """

@@ -12,7 +12,7 @@ from metarec.tasks import TaskSet
 class Popularity(Estimator):
     """Score every item by its number of training ratings, the same for all users.
 
-    For ranking: scores are counts, not ratings.
+    For ranking: scores are counts, not ratings. The floor of every catalogue ranking.
     """
 
     counts_: Floats
@@ -23,3 +23,7 @@ class Popularity(Estimator):
 
     def _predict(self, tasks: TaskSet) -> Floats:
         return of_items(self.counts_, tasks.item_index[tasks.query()[0]])
+
+    def score_catalogue(self, tasks: TaskSet) -> Floats:
+        """Return the same scores ``[tasks, items]`` for every task."""
+        return np.tile(self.counts_, (len(self._checked(tasks)), 1))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metarec import _metarec
 from metarec.arrays import offsets_of, ragged_range
-from metarec.errors import InvalidValueError, NotFittedError
+from metarec.errors import InvalidValueError
 from metarec.evaluation.metrics import Floats, Metric
 from metarec.evaluation.scores import Scores
 from metarec.features import Categorical, FeatureTable
-from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -32,37 +31,6 @@ CATALOGUE_METRICS = (
 )
 #: Scores are made for so many users at once that they are about so many.
 BLOCK = 500_000
-
-
-class Popularity:
-    """Rank items by their number of training ratings: the floor of every catalogue ranking."""
-
-    counts_: Floats
-
-    def fit(self, dataset: Dataset) -> Self:
-        """Count the ratings of every item."""
-        counts = np.bincount(dataset.item, minlength=dataset.item_count)
-        self.counts_ = counts.astype(np.float64)
-        self.trained_on_ = Provenance.of(dataset)
-        return self
-
-    def predict(self, tasks: TaskSet) -> Floats:
-        """Return the number of ratings of every query row's item."""
-        items = tasks.item_index[tasks.query()[0]]
-        return np.where(items >= 0, self._counts[items], 0.0)
-
-    def score_catalogue(self, tasks: TaskSet) -> Floats:
-        """Return the same scores ``[tasks, items]`` for every task."""
-        return np.tile(self._counts, (len(tasks), 1))
-
-    @property
-    def _counts(self) -> Floats:
-        if not hasattr(self, "counts_"):
-            raise NotFittedError("Popularity(): call fit(splits.train) first")
-        return self.counts_
-
-    def __repr__(self) -> str:
-        return "Popularity()"
 
 
 def resolve(names: Iterable[str] | None) -> list[Metric]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metarec.arrays import as_count
+from metarec.baselines.popularity import Popularity
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.evaluation import about, catalogue, groups, leakage
@@ -194,7 +195,7 @@ def _floors(floors: bool | Dataset, training: Dataset, ranking: str) -> dict[str
     if not isinstance(ratings, Dataset):
         raise InvalidTypeError(f"floors: expected a bool or Dataset, got {type(ratings).__name__}")
     if ranking == "catalogue":
-        return {"popularity": catalogue.Popularity().fit(ratings)}
+        return {"popularity": Popularity().fit(ratings)}
     return {name: floor().fit(ratings) for name, floor in FLOORS.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -44,7 +45,7 @@ def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backe
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(ABC):
     """Results as rows: a table when shown, `to_frame` to compute with."""
 
     rows: list[dict[str, Any]]
@@ -54,8 +55,8 @@ class Rows:
         """Return the rows as a frame, of a kind chosen as in `Report.to_frame`."""
         return to_frame(self.rows, self._schema, backend)
 
-    def _table(self) -> Table:
-        raise NotImplementedError
+    @abstractmethod
+    def _table(self) -> Table: ...
 
     def __repr__(self) -> str:
         return self._table().text()
