@@ -41,6 +41,8 @@ public struct Coefficient: Hashable, Sendable {
 
     /// The number, where no size is involved.
     public var number: Double? { numerator.isEmpty && denominator.isEmpty ? value : nil }
+    /// The part that depends on sizes.
+    var sizes: Coefficient { Coefficient(1, numerator, denominator) }
     /// Whether this is the number 1.
     public var isOne: Bool { number == 1 }
     /// Whether this is 0 whatever the task.

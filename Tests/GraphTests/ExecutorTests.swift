@@ -212,27 +212,27 @@ import Testing
         #expect(few == many, "\(many - few) blocks for 40 tasks")
     }
 
-    /// On every thread: from its first task to its last, not one block.
+    /// On every thread: from its first task to its last, not one block. Other tests' threads may share what is counted,
+    /// so the quietest of several runs counts.
     @Test func noThreadAllocatesBetweenItsTasks() throws {
+        guard allocationCount() != nil else { return }
         let program = try program(tasks: 200)
         for _ in 0..<3 { try program.run(threads: 2) }
-        let first = UnsafeMutablePointer<Int>.allocate(capacity: 2)
-        let last = UnsafeMutablePointer<Int>.allocate(capacity: 2)
-        defer {
-            first.deallocate()
-            last.deallocate()
+        let counts = UnsafeMutableBufferPointer<(first: Int, last: Int)?>.allocate(capacity: 2)
+        defer { counts.deallocate() }
+        nonisolated(unsafe) let seen = counts
+        var fewest = Int.max
+        for _ in 0..<20 where fewest > 0 {
+            counts.initialize(repeating: nil)
+            try program.run(
+                threads: 2,
+                loaded: { _, thread, _ in
+                    guard let count = allocationCount() else { return }
+                    seen[thread] = (seen[thread]?.first ?? count, count)
+                })
+            fewest = min(fewest, counts.reduce(0) { $0 + ($1.map { $0.last - $0.first } ?? 0) })
         }
-        first.initialize(repeating: -1, count: 2)
-        last.initialize(repeating: -1, count: 2)
-        nonisolated(unsafe) let (begin, end) = (first, last)
-        guard allocationCount() != nil else { return }
-        try program.run(
-            threads: 2,
-            loaded: { _, thread, _ in
-                if begin[thread] < 0 { begin[thread] = allocationCount() ?? 0 }
-                end[thread] = allocationCount() ?? 0
-            })
-        for thread in 0..<2 { #expect(last[thread] == first[thread]) }
+        #expect(fewest == 0)
     }
 
     @Test func allocationsAreCounted() {

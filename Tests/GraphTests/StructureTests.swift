@@ -36,4 +36,17 @@ import Testing
         let user = u + h + u * h + h + u
         #expect(plan.multiplyAdds(sizes: [s, q, s + q, 9, 9, 9]) == support + gram + query + outer + user)
     }
+
+    /// Of products `[S, h] [h, S]` there is one for each step but the first, though both orders of their sum are asked for.
+    @Test(arguments: [3, 4, 6]) func gramDerivativesAreSummedByParts(steps: Int) throws {
+        func count(_ rewrites: [Rewrite]) -> Int {
+            let outputs = simplify(Recommender().maml(steps: steps, firstOrder: false), rewrites)
+            return reachable(from: outputs).map { outputs[0].graph.nodes[$0] }.filter { node in
+                node.operation is MatMul && node.shape == Shape(.support, .support)
+                    && outputs[0].graph.nodes[node.operands[0]].shape.columns == .fixed(Recommender.hidden)
+            }.count
+        }
+        #expect(count(Rewrite.allCases) == steps - 1)
+        #expect(count(Rewrite.allCases.filter { $0 != .byParts }) == 2 * (steps - 1))
+    }
 }

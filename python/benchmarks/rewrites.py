@@ -14,6 +14,7 @@ REWRITES = (
     "stacks",
     "gram",
     "factoring",
+    "by-parts",
     "narrowing",
     "epilogues",
     "chains",

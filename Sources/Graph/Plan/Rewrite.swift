@@ -9,8 +9,10 @@ public enum Rewrite: String, CaseIterable, Sendable {
     case stacks
     /// `A (W - α Xᵀ G)` by the Gram matrix `A Xᵀ`.
     case gram
-    /// `Xᵀ G + Xᵀ H` as one product.
+    /// `Xᵀ G + Xᵀ H` as one product, `M X + Mᵀ X` too.
     case factoring
+    /// `M + Nᵀ` as `M + Mᵀ` where M and N are one sum of products in two orders.
+    case byParts = "by-parts"
     /// Only those columns of a product that somebody reads.
     case narrowing
     /// What follows a product or a sum is done where it stores.
@@ -52,6 +54,7 @@ public enum Rewrite: String, CaseIterable, Sendable {
         case .stacks: exploitStacks(operation, operands)
         case .gram: exploitLowRank(operation, operands)
         case .factoring: factor(operation, operands)
+        case .byParts: sumByParts(operation, operands)
         default: nil
         }
     }
