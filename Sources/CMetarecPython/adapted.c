@@ -6,6 +6,8 @@
 #include "poll.h"
 #include "tensors.h"
 
+#include <string.h>
+
 PyTypeObject *adapted_type;
 
 static void release(void *handle) { mr_adapted_release(handle); }
@@ -15,12 +17,25 @@ PyObject *adapted_new(mr_adapted *handle, Native *learner) {
     return object_new(adapted_type, &kind, handle, (PyObject *)learner);
 }
 
-static PyObject *predict(Native *adapted, Native *learner, Native *catalogue, PyArrayObject *items) {
-    int64_t count = PyArray_DIM(items, 0);
+static const char *const scores_by_name[] = {"prediction", "uncorrected", "distribution"};
+
+static bool score_parse(const char *name, int32_t *out) {
+    for (int32_t score = MR_SCORE_PREDICTION; score <= MR_SCORE_DISTRIBUTION; score++) {
+        if (strcmp(name, scores_by_name[score]) == 0) {
+            *out = score;
+            return true;
+        }
+    }
+    raise_error(MR_VALUE_ERROR, "score: expected prediction, uncorrected or distribution, got %s", name);
+    return false;
+}
+
+static PyObject *predict(Native *adapted, Native *learner, Native *catalogue, PyArrayObject *items, int32_t score) {
+    int64_t shape[2] = {PyArray_DIM(items, 0), mr_adapted_columns(adapted->handle, score)};
     const int32_t *rows = PyArray_DATA(items);
     int32_t dtype;
     if (!tensors_dtype(learner, &dtype)) return NULL;
-    PyObject *scores = new_array(dtype, 1, &count);
+    PyObject *scores = new_array(dtype, score == MR_SCORE_DISTRIBUTION ? 2 : 1, shape);
     if (!scores) return NULL;
     void *out = array_data(scores);
     Poll poll;
@@ -28,32 +43,50 @@ static PyObject *predict(Native *adapted, Native *learner, Native *catalogue, Py
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_adapted_predict(adapted->handle, catalogue->handle, rows, count, polled, out, &error);
+    status = mr_adapted_predict(adapted->handle, catalogue->handle, rows, shape[0], score, polled, out, &error);
     Py_END_ALLOW_THREADS
     if (!succeeded(status, &error)) Py_CLEAR(scores);
     return scores;
 }
 
 static PyObject *adapted_predict(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"catalogue", "items", NULL};
+    static char *keywords[] = {"catalogue", "items", "score", NULL};
     PyObject *catalogue_argument, *argument;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:predict", keywords, &catalogue_argument, &argument)) return NULL;
+    const char *name = scores_by_name[MR_SCORE_PREDICTION];
+    int32_t score;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|s:predict", keywords, &catalogue_argument, &argument, &name) ||
+        !score_parse(name, &score))
+        return NULL;
     PyArrayObject *items = borrow_vector(argument, "items", ELEMENT_INT32, ANY_LENGTH, "[candidates]");
     Use adapted = {0}, learner = {0}, catalogue = {0};
     PyObject *scores = NULL;
     if (items && use_object(&adapted, self) && use_native(&learner, (Native *)adapted.native->keep) &&
         use_argument(&catalogue, catalogue_argument, "catalogue", features_type))
-        scores = predict(adapted.native, learner.native, catalogue.native, items);
+        scores = predict(adapted.native, learner.native, catalogue.native, items, score);
     use_end(&catalogue);
     use_end(&learner);
     use_end(&adapted);
     return scores;
 }
 
+static PyObject *adapted_columns(PyObject *self, PyObject *argument) {
+    int32_t score;
+    const char *name = PyUnicode_AsUTF8AndSize(argument, NULL);
+    if (!name || !score_parse(name, &score)) return NULL;
+    Use adapted = {0};
+    PyObject *columns = NULL;
+    if (use_object(&adapted, self)) columns = PyLong_FromLongLong(mr_adapted_columns(adapted.native->handle, score));
+    use_end(&adapted);
+    return columns;
+}
+
 static PyMethodDef methods[] = {
+    {"columns", adapted_columns, METH_O,
+     "columns($self, score, /)\n--\n\nHow many numbers a score is; 0 where the model has no such score."},
     {"predict", KEYWORD_METHOD(adapted_predict),
-     "predict($self, catalogue, items)\n--\n\n"
-     "Scores of rows of the catalogue (items int32 [n], -1: unknown). StateError once the learner has trained on."},
+     "predict($self, catalogue, items, score='prediction')\n--\n\n"
+     "Scores of rows of the catalogue (items int32 [n], -1: unknown): prediction, uncorrected, both [n], or\n"
+     "distribution [n, levels]. StateError once the learner has trained on, or where the model has no such score."},
     CLOSE_METHOD,
     {NULL, NULL, 0, NULL},
 };

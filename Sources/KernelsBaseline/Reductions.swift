@@ -97,10 +97,21 @@ enum Reduction<E: KernelElement> {
         for i in 0..<rows { out[i * outRow] = largest(a + i * aRow, columns) }
     }
 
+    /// Rows of so few elements are reduced side by side, one in each lane.
+    private static var fewColumns: Int { 32 }
+
     /// exp(a - max) / sum exp(a - max)
     static func softmax(
         _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
     ) {
+        if columns <= fewColumns {
+            sideBySide(rows, columns, a, aRow) { row, count, logits in
+                let (_, sum) = exponentials(logits, columns)
+                for j in 0..<columns { store(load(logits + j * width(E.self)) / sum, logits + j * width(E.self)) }
+                Transpose<E>.run(columns, count, UnsafePointer(logits), width(E.self), out + row * outRow, outRow)
+            }
+            return
+        }
         for i in 0..<rows {
             let row = a + i * aRow
             let result = out + i * outRow
@@ -115,6 +126,15 @@ enum Reduction<E: KernelElement> {
     static func logSumExp(
         _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
     ) {
+        if columns <= fewColumns {
+            sideBySide(rows, columns, a, aRow) { row, count, logits in
+                let (shift, sum) = exponentials(logits, columns)
+                let isFinite = shift - shift
+                let result = V.ifEqual(isFinite, V(repeating: 0), shift + V.log(sum), else: shift)
+                for lane in 0..<count { out[(row + lane) * outRow] = result[lane] }
+            }
+            return
+        }
         for i in 0..<rows {
             let row = a + i * aRow
             let shift = largest(row, columns)
@@ -129,6 +149,34 @@ enum Reduction<E: KernelElement> {
             }
             out[i * outRow] = result
         }
+    }
+
+    /// Some rows at a time, transposed: the logits of column j are vector j.
+    @inline(__always) private static func sideBySide(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int,
+        _ body: (_ row: Int, _ count: Int, _ logits: UnsafeMutablePointer<E>) -> Void
+    ) {
+        let logits = mr_scratch().assumingMemoryBound(to: E.self)
+        forEachVector(rows, E.self) { row, count in
+            Transpose<E>.run(count, columns, a + row * aRow, aRow, logits, width(E.self))
+            body(row, count, logits)
+        }
+    }
+
+    /// Replaces logits by exp(logit - max); the maxima and the sums, one in each lane.
+    @inline(__always) private static func exponentials(
+        _ logits: UnsafeMutablePointer<E>, _ columns: Int
+    ) -> (shift: V, sum: V) {
+        let width = width(E.self)
+        var shift = V(repeating: -.infinity)
+        for j in 0..<columns { shift = V.maximum(shift, load(logits + j * width)) }
+        var sum = V(repeating: 0)
+        for j in 0..<columns {
+            let e = V.exp(load(logits + j * width) - shift)
+            store(e, logits + j * width)
+            sum = sum + e
+        }
+        return (shift, sum)
     }
 
     @inline(__always) private static func largest(_ a: UnsafePointer<E>, _ n: Int) -> E {

@@ -59,6 +59,9 @@ public struct Output {
     /// What is added to the logits of a distribution over levels, `[rows, levels]`.
     public var correction: Value?
 
+    /// The same without a correction.
+    public var uncorrected: Output { Output(mean: mean, variance: variance) }
+
     /// An output.
     public init(mean: Value, variance: Value? = nil, correction: Value? = nil) {
         self.mean = mean

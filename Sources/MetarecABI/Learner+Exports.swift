@@ -276,18 +276,27 @@ public func mr_learner_adapt(
     }
 }
 
+/// How many numbers a score is.
+@c @implementation
+public func mr_adapted_columns(_ handle: OpaquePointer, _ score: Int32) -> Int64 {
+    let adaptation: GuardedAdaptation = Handle.object(handle)
+    return Int64(Score(rawValue: score).map(adaptation.adapted.columns) ?? 0)
+}
+
 /// Its scores of items.
 @c @implementation
 public func mr_adapted_predict(
     _ handle: OpaquePointer, _ catalogue: OpaquePointer, _ items: UnsafePointer<Int32>?, _ itemCount: Int64,
-    _ poll: mr_poll, _ out: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<mr_error>
+    _ score: Int32, _ poll: mr_poll, _ out: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
+        guard let score = Score(rawValue: score) else { throw MetarecError.value("score: \(score), which is none") }
         let adaptation: GuardedAdaptation = Handle.object(handle)
         let count = try count(itemCount, "items: count")
         let candidates = UnsafeBufferPointer(start: items, count: items == nil ? 0 : count)
         try adaptation.guarded.exclusively { _ in
-            try adaptation.adapted.predict(candidates, of: Handle.object(catalogue), into: out, poll: Poll(poll))
+            try adaptation.adapted.predict(
+                candidates, of: Handle.object(catalogue), score: score, into: out, poll: Poll(poll))
         }
     }
 }

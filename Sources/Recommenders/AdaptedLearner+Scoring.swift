@@ -2,13 +2,17 @@ import Graph
 import Kernels
 
 extension AdaptedLearner {
-    /// Scores to `out`, in the order of `candidates`: rows of `items`, −1 is an unknown item.
+    /// How many numbers a score is; 0 where the model has no such score.
+    public func columns(of score: Score) -> Int { state.model.columns(of: score) }
+
+    /// Scores to `out`, `[candidates, columns]`, in the order of `candidates`: rows of `items`, −1 is an unknown item.
     ///
     /// Each by itself: an item has the same score whatever the others are, and however many threads. Memory beside that
     /// of the learner's catalogue: a block of candidates for each thread. Errors: a row outside the table; a score that is
     /// not finite; the learner has trained on since.
     public func predict(
-        _ candidates: UnsafeBufferPointer<Int32>, of items: FeatureTable, into out: UnsafeMutableRawPointer, poll: Poll
+        _ candidates: UnsafeBufferPointer<Int32>, of items: FeatureTable, score: Score = .prediction,
+        into out: UnsafeMutableRawPointer, poll: Poll
     ) throws {
         try checkIsCurrent()
         // A copy: what is borrowed may change after it was checked.
@@ -18,24 +22,27 @@ extension AdaptedLearner {
         }
         try rows.withUnsafeBufferPointer { rows in
             guard let first = rows.baseAddress else { return }
-            try score(first, rows.count, of: items, into: out, poll)
+            try self.score(score, first, rows.count, of: items, into: out, poll)
         }
-        guard learner.precision.kernels.pointee.sum_of_squares(Int64(rows.count), out).isFinite else {
+        let numbers = Int64(rows.count * columns(of: score))
+        guard learner.precision.kernels.pointee.sum_of_squares(numbers, out).isFinite else {
             throw MetarecError(.arithmetic, "a score left the finite numbers; a smaller inner_lr may help")
         }
     }
 
     private func score(
-        _ candidates: UnsafePointer<Int32>, _ count: Int, of items: FeatureTable, into out: UnsafeMutableRawPointer,
-        _ poll: Poll
+        _ score: Score, _ candidates: UnsafePointer<Int32>, _ count: Int, of items: FeatureTable,
+        into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
+        let scores = try stages.scores(score)
         guard let itemStage = stages.items else {
-            return try scoreWhole(candidates, count: count, of: items, into: out, poll)
+            return try scoreWhole(scores, candidates, count: count, of: items, into: out, poll)
         }
         let places = UnsafeMutablePointer<Int32>.allocate(capacity: count)
         defer { places.deallocate() }
         guard let version = learner.version(state), let catalogue = stages.catalogue(items, version) else {
-            return try scoreByParts(itemStage, candidates, count: count, of: items, places, into: out, poll)
+            return try scoreByParts(
+                itemStage, scores, candidates, count: count, of: items, places, into: out, poll)
         }
         let missing = catalogue.locate(candidates, count: count, places: places)
         do {
@@ -45,12 +52,12 @@ extension AdaptedLearner {
             catalogue.forget()
             throw error
         }
-        try score(catalogue.values, at: places, count: count, into: out, poll)
+        try self.score(scores, catalogue.values, at: places, count: count, into: out, poll)
     }
 
     /// Without a catalogue to keep them: computes the item stage's values, and scores, for some blocks after the other.
     private func scoreByParts(
-        _ itemStage: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
+        _ itemStage: Executor, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
         _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let part = min(count, 8 * Blocks.size)
@@ -60,7 +67,7 @@ extension AdaptedLearner {
             let rows = Array(UnsafeBufferPointer(start: candidates + start, count: min(part, count - start)))
             try represent(itemStage, rows, of: items, at: (0..<rows.count).map { Int32($0) }, in: values, poll)
             try score(
-                values, at: places, count: rows.count, into: out + start * learner.precision.elementSize, poll)
+                scores, values, at: places, count: rows.count, into: out + start * rowSize(scores), poll)
         }
     }
 
@@ -86,11 +93,11 @@ extension AdaptedLearner {
 
     /// Runs the score stage on values of the item stage.
     private func score(
-        _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int, into out: UnsafeMutableRawPointer,
+        _ scores: Executor, _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int, into out: UnsafeMutableRawPointer,
         _ poll: Poll
     ) throws {
         let firstInput = state.model.firstStageInput + stages.plans.userValueCount
-        try run(stages.scores, Blocks(count), poll) { block, memory, worker in
+        try run(scores, Blocks(count), poll) { block, memory, worker in
             bind(to: worker)
             worker.setSize(.query, block.count)
             let places = places + block.lowerBound
@@ -103,16 +110,16 @@ extension AdaptedLearner {
                 worker.setInput(firstInput + number, source.pointer(number, row: row))
             }
         } store: { block, worker in
-            worker.copyOutput(0, to: out + block.lowerBound * learner.precision.elementSize)
+            worker.copyOutput(0, to: out + block.lowerBound * rowSize(scores))
         }
     }
 
     /// Where tables of items are adapted: there is one stage for candidates and scores together.
     private func scoreWhole(
-        _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, into out: UnsafeMutableRawPointer,
-        _ poll: Poll
+        _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
+        into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
-        try run(stages.scores, Blocks(count), poll) { block, memory, worker in
+        try run(scores, Blocks(count), poll) { block, memory, worker in
             bind(to: worker)
             try memory.working.load(
                 candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: true)
@@ -120,9 +127,12 @@ extension AdaptedLearner {
             overlay(memory)
             memory.bindGatheredCandidates(to: worker)
         } store: { block, worker in
-            worker.copyOutput(0, to: out + block.lowerBound * learner.precision.elementSize)
+            worker.copyOutput(0, to: out + block.lowerBound * rowSize(scores))
         }
     }
+
+    /// Bytes of a candidate's scores.
+    private func rowSize(_ scores: Executor) -> Int { scores.plan.outputColumns(0) * learner.precision.elementSize }
 
     /// Runs a stage, the blocks being its tasks.
     private func run(

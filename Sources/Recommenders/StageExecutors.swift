@@ -6,7 +6,8 @@ final class StageExecutors {
     let plans: Stages
     let user: Executor
     let items: Executor?
-    let scores: Executor
+    private(set) var scores: [Score: Executor] = [:]
+    private let interface: Executor.Interface
     private let precision: Precision
     private var catalogue: Catalogue?
 
@@ -14,9 +15,20 @@ final class StageExecutors {
         self.plans = plans
         self.precision = precision
         let interface = plans.interface(model)
+        self.interface = interface
         user = Executor(plans.user, precision, interface)
         items = plans.items.map { Executor($0, precision, interface) }
-        scores = Executor(plans.scores, precision, interface)
+    }
+
+    /// The last stage. Errors: the model has no such score.
+    func scores(_ score: Score) throws -> Executor {
+        if let known = scores[score] { return known }
+        guard let plan = try plans.plan(of: score) else {
+            throw MetarecError.state("score: this model says no \(score) of an item")
+        }
+        let executor = Executor(plan, precision, interface)
+        scores[score] = executor
+        return executor
     }
 
     /// The item stage's values for `items`, those of other parameters forgotten; nil for a table that is too large.

@@ -18,8 +18,10 @@ struct Stages {
     let itemColumns: [Int]
     /// How many values the scores read of the user stage.
     var userValueCount: Int { user.outputCount - adaptedTables.count }
-    /// Output: a score per candidate.
+    /// Output: a prediction per candidate.
     let scores: Plan
+    /// What else can be said of the candidates.
+    private let others: [Score: Value]
 
     /// - Parameter lowRank: whether the scores read the factors of adapted weights instead of the weights.
     init(_ model: Model, lowRank: Bool) throws {
@@ -27,11 +29,19 @@ struct Stages {
         let adapted = model.algorithm.adapt(trace.task).parameters
         let tables = model.tables.indices.filter { model.isItemTable($0) && model.adapted[model.tables[$0].parameter] }
         let kept = tables.map { adapted[model.specs[model.tables[$0].parameter].name] }
-        let predictions = trace.predictions(model.algorithm.output(trace.task), trace.task.θ)
+        let said = Score.allCases.filter { model.columns(of: $0) > 0 }
+        let output = model.algorithm.output(trace.task)
+        let values = said.compactMap { score in
+            switch score {
+            case .prediction: trace.predictions(output, trace.task.θ)
+            case .uncorrected: trace.predictions(output.uncorrected, trace.task.θ)
+            case .distribution: trace.distribution(output, trace.task.θ)
+            }
+        }
         let sizes = model.tables.indices.map(model.candidateTableSize) + [.query]
         let first = model.firstStageInput
         let user = try Split(
-            [predictions], keeping: kept, late: Set(sizes), firstInput: first,
+            values, keeping: kept, late: Set(sizes), firstInput: first,
             without: lowRank ? [] : [.gram, .factoring])
         self.user = try Plan(user.early)
         adaptedTables = tables
@@ -42,12 +52,19 @@ struct Stages {
             ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
         guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
             (self.items, itemColumns) = (nil, [])
-            scores = try Plan(user.late)
+            scores = try Plan([user.late[0]])
+            others = Dictionary(uniqueKeysWithValues: zip(said, user.late))
             return
         }
         self.items = try Plan(items.early)
         itemColumns = items.early.map { $0.shape.columns.fixedValue ?? 0 }
-        scores = try Plan(items.late)
+        scores = try Plan([items.late[0]])
+        others = Dictionary(uniqueKeysWithValues: zip(said, items.late))
+    }
+
+    /// The plan whose output is a score per candidate; nil where the model has no such score.
+    func plan(of score: Score) throws -> Plan? {
+        score == .prediction ? scores : try others[score].map { try Plan([$0]) }
     }
 
     /// What plans of stages bring, beyond what a task does.

@@ -44,7 +44,7 @@ import Testing
 
     @Test(arguments: Table.all)
     func rowsAsLogits(_ table: Table) {
-        for (rows, columns) in [(1, 1), (3, 2), (2, 5), (4, 16), (3, 17), (2, 100)] {
+        for (rows, columns) in [(1, 1), (3, 2), (2, 5), (4, 16), (3, 17), (16, 5), (35, 20), (19, 32), (18, 33), (2, 100)] {
             for slack in [0, 3] {
                 let a = Matrix.random(table.precision, rows, columns, slack: slack, seed: columns)
                 for j in 0..<columns where j % 3 == 0 { a[0, j] = a[0, j] * 50 }
@@ -124,6 +124,9 @@ import Testing
             table.kernels.softmax(50, 77, p, 77, out.pointer, 77)
             bits += out.bits
             table.kernels.log_sum_exp(50, 77, p, 77, out.pointer, 77)
+            bits += out.bits
+            table.kernels.softmax(50, 20, p, 77, out.pointer, 77)
+            table.kernels.log_sum_exp(50, 20, p, 77, out.pointer, 77)
             bits += out.bits
             for axis in 0..<3 {
                 table.kernels.sum(Int32(axis), 50, 77, p, 77, 1, out.pointer, 77)

@@ -242,14 +242,17 @@ private func emptyTensor() -> mr_tensor {
         #expect(Outcome { mr_learner_adapt(handle, items, nil, &given, &adapted, $0) } == .fine)
         let (byUser, byTask) = (kept([0.0, 0]), kept([0.0, 0]))
         let wanted = kept([Int32(3), 0])
-        func predict(_ items: UnsafeMutablePointer<Int32>?, _ count: Int64 = 2) -> Outcome {
-            Outcome { mr_adapted_predict(adapted!, self.items, items, count, silent, byUser, $0) }
+        func predict(_ items: UnsafeMutablePointer<Int32>?, _ count: Int64 = 2, score: Int32 = 0) -> Outcome {
+            Outcome { mr_adapted_predict(adapted!, self.items, items, count, score, silent, byUser, $0) }
         }
         #expect(predict(wanted) == .fine)
         #expect(Outcome { mr_learner_predict(handle, one!, silent, byTask, $0) } == .fine)
         for row in 0..<2 { #expect(abs(byUser[row] - byTask[row]) < 1e-13 && byTask[row] != 0) }
         #expect(predict(nil) == .fine && predict(wanted, -1).status == Int32(MR_VALUE_ERROR.rawValue))
         #expect(predict(kept([-2, 0])).status == Int32(MR_INDEX_ERROR.rawValue))
+        #expect((-1..<4).map { mr_adapted_columns(adapted!, $0) } == [0, 1, 0, 0, 0])
+        #expect(predict(wanted, score: 1).status == Int32(MR_STATE_ERROR.rawValue))
+        #expect(predict(wanted, score: 3).status == Int32(MR_VALUE_ERROR.rawValue))
         mr_learner_begin_loan(handle)
         #expect(predict(wanted) == .fine)
         mr_learner_end_loan(handle)

@@ -129,6 +129,48 @@ import Testing
         #expect(error?.kind == .state && other.learner.levelCount == 0)
     }
 
+    /// An adapted learner's distribution is the task's, and its mean the prediction; a correction that is zero leaves the
+    /// prediction as it is, another does not.
+    @Test func adaptedLearnersSayDistributionsAndWhatCorrectionsChange() throws {
+        let world = try LearnerWorld(sizes: [(3, 4), (0, 2), (5, 1)])
+        let learner = try TestLearner(ContentEncoderTests.options, on: world.tasks)
+        func said(_ score: Score, _ task: Int, of learner: TestLearner) throws -> [Double] {
+            let adapted = try learner.learner.adapt(world.ratings(of: task))
+            let candidates = world.candidates(of: task)
+            let out = Buffer(count: candidates.count * adapted.columns(of: score), .double)
+            try adapted.predict(candidates, of: world.tasks.items, score: score, into: out.pointer, poll: .none)
+            return out.numbers(.double)
+        }
+        for isCorrected in [true, false] {
+            for tensor in try learner.parameters where !isCorrected && tensor.name.hasPrefix("attention.correction") {
+                let count = tensor.shape.reduce(1, *)
+                tensor.pointer.assumingMemoryBound(to: Double.self).update(repeating: 0, count: count)
+            }
+            for task in 0..<3 {
+                let one = try world.tasks.take([task])
+                let out = Buffer(count: one.queryRows * 5, .double)
+                try learner.learner.distribution(one, into: out.pointer, poll: .none)
+                let distribution = try said(.distribution, task, of: learner)
+                #expect(zip(distribution, out.numbers(.double)).allSatisfy { Swift.abs($0 - $1) < 1e-12 })
+                let predicted = try said(.prediction, task, of: learner)
+                for (row, mean) in predicted.enumerated() {
+                    let stars = (0..<5).reduce(0) { $0 + Double($1 + 1) * distribution[5 * row + $1] }
+                    #expect(Swift.abs(stars - mean) < 1e-12)
+                }
+                let uncorrected = try said(.uncorrected, task, of: learner)
+                let difference = zip(predicted, uncorrected).map { Swift.abs($0 - $1) }.max() ?? 0
+                #expect(isCorrected ? difference > 1e-6 : difference < 1e-12)
+            }
+        }
+        let other = try TestLearner(on: world.tasks)
+        let adapted = try other.learner.adapt(world.ratings(of: 0))
+        #expect(Score.allCases.map { adapted.columns(of: $0) } == [1, 0, 0])
+        for score in [Score.uncorrected, .distribution] {
+            let error = #expect(throws: MetarecError.self) { try said(score, 0, of: other) }
+            #expect(error?.kind == .state)
+        }
+    }
+
     /// In a share of the tasks nearly all ids are hidden, in the others few; other fields keep their own rate.
     @Test func idsAreHiddenByTask() {
         let dropout = FieldDropout(field: 1, rate: 0.1, highShare: 0.25, highRate: 0.8)

@@ -109,6 +109,48 @@ def test_ids_are_those_of_the_data():
 # --- recommend ------------------------------------------------------------------------------------
 
 
+def test_a_shortlist_is_corrected_alone():
+    data = mr.datasets.synthetic(users=120, items=300, seed=0)
+    model = mr.ColdStart(epochs=2, seed=0).fit(data)
+    ann = model.adapt([3, 5, 14], [5, 1, 4], user={"age": 1})
+    whole = dict(ann.recommend(k=297))
+    plain = dict(zip(range(300), ann.predict(range(300)).tolist(), strict=True))
+    assert all(score == plain[item] for item, score in whole.items())
+    short = ann.recommend(k=5, shortlist=20)
+    assert len(short) == 5 and all(score == plain[item] for item, score in short)
+    assert list(short.scores) == sorted(short.scores, reverse=True)
+    assert list(ann.recommend(k=5, shortlist=300)) == list(ann.recommend(k=5))
+    # No shorter than k; items that are excluded take no place on it.
+    assert len(ann.recommend(k=30, shortlist=1)) == 30
+    top = ann.recommend(k=1, shortlist=1).items[0]
+    assert top != ann.recommend(k=1, shortlist=1, exclude=[top]).items[0]
+    with pytest.raises(InvalidValueError, match="shortlist"):
+        ann.recommend(shortlist=0)
+
+
+def test_without_attention_a_shortlist_changes_nothing(model):
+    ann = model.adapt([3, 5], [5, 1])
+    assert list(ann.recommend(k=7, shortlist=8)) == list(ann.recommend(k=7))
+
+
+def test_an_adapted_user_decides_as_the_task_would():
+    data = mr.datasets.synthetic(users=120, items=60, seed=0)
+    model = mr.ColdStart(epochs=2, seed=0, dtype="float64").fit(data)
+    tasks = data.tasks(min_ratings=2)
+    task = tasks.take([0])
+    items, ratings = data.item_ids(task.item_index), task.targets
+    support = task.support_counts[0]
+    user = data.user_ids([0])[0]
+    ann = model.adapt(items[:support], ratings[:support], user=user)
+    for decision in ("mean", "median", "mode", "distribution"):
+        found = ann.predict(items[support:], decision=decision)
+        np.testing.assert_allclose(found, model.predict(task, decision=decision), atol=1e-9)
+    with pytest.raises(InvalidValueError, match="decision"):
+        ann.predict(items, decision="best")
+    with pytest.raises(InvalidValueError, match="decision"):
+        mr.MeLU(epochs=1).fit(data).adapt().predict(items, decision="median")
+
+
 def test_recommends_the_best_first(model):
     ann = model.adapt([3, 5], [5, 1])
     scores = dict(zip(range(40), ann.predict(range(40)).tolist(), strict=True))

@@ -188,10 +188,14 @@ typedef struct mr_user_ratings {
 /* Adapts to one user. The learner is unchanged. */
 int32_t mr_learner_adapt(mr_learner *learner, mr_features *catalogue, mr_features *_Nullable user,
                          const mr_user_ratings *ratings, mr_adapted *_Nullable *_Nonnull out, mr_error *error);
-/* Scores of rows of a table of items, -1 = unknown: out [count] in the learner's dtype. Fails with MR_STATE_ERROR once
- * the learner has trained on. */
+/* What is said of a candidate: the prediction, the same without an attention's correction, the distribution. */
+enum { MR_SCORE_PREDICTION, MR_SCORE_UNCORRECTED, MR_SCORE_DISTRIBUTION };
+/* How many numbers a score is; 0 where the model has no such score. */
+int64_t mr_adapted_columns(mr_adapted *adapted, int32_t score);
+/* Scores of rows of a table of items, -1 = unknown: out [count, columns] in the learner's dtype. Fails with
+ * MR_STATE_ERROR once the learner has trained on, and where the model has no such score. */
 int32_t mr_adapted_predict(mr_adapted *adapted, mr_features *catalogue, const int32_t *_Nullable items, int64_t count,
-                           mr_poll poll, void *out, mr_error *error);
+                           int32_t score, mr_poll poll, void *out, mr_error *error);
 void mr_adapted_release(mr_adapted *adapted);
 
 /* ---- Factorisations ---- */

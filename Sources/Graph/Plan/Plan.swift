@@ -58,6 +58,8 @@ public struct Plan: Sendable {
     public var prologueCount: Int { prologue.count }
     /// Number of outputs.
     public var outputCount: Int { outputs.count }
+    /// Columns of an output, where they are the same for every task; else 0.
+    public func outputColumns(_ number: Int) -> Int { dimensions[Int(outputs[number].columns)].fixedValue ?? 0 }
 
     /// Multiply-adds of the products for a task with these sizes, indexed by symbol.
     public func multiplyAdds(sizes: [Int]) -> Int {

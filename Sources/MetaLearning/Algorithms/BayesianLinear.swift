@@ -48,6 +48,9 @@ public struct BayesianLinear: MetaAlgorithm {
     /// The query, or the support.
     public var learnsFrom: Segment { isMarginal ? .support : .query }
 
+    /// With attention.
+    public var corrects: Bool { attention != nil }
+
     /// From checked options.
     public init(_ options: Options) {
         precision = options.number("precision")

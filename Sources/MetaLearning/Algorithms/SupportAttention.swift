@@ -63,16 +63,23 @@ struct SupportAttention {
         func wide(_ x: Value) -> Value { x.broadcast(to: Shape(rows, x.shape.columns)) }
         let one = y.graph.constant(1, shape: .scalar)
         var inputs = [
-            match, seen, seen * match, output.mean - center, output.variance ?? wide(0 * one),
-            query.known ?? wide(one),
+            seen, seen * match, output.mean - center, output.variance ?? wide(0 * one), query.known ?? wide(one),
         ]
         // What all rows of the task share comes last: its part of the product is computed once.
         inputs += [summary.shrunkenMean, summary.shrunkenDeviation, 0.25 * summary.logCount].map(wide)
         if let levels { inputs.append(wide(levels.sumOverRows / (summary.count + 1))) }
         if let user = query.user { inputs.append(wide(user)) }
+        // What the query's items alone decide comes first: its part is the same for every user.
+        let first = [match.shape.columns, concatenate(inputs).shape.columns].map { $0.fixedValue ?? 0 }
         var h = concatenate(inputs)
         for index in hidden.indices {
-            h = (h.matmul(θ["attention.dense\(index).weight"]) + θ["attention.dense\(index).bias"]).relu
+            let weight = θ["attention.dense\(index).weight"]
+            let product =
+                index > 0
+                ? h.matmul(weight)
+                : match.matmul(weight.slice(rows: 0..<first[0]))
+                    + h.matmul(weight.slice(rows: first[0]..<first[0] + first[1]))
+            h = (product + θ["attention.dense\(index).bias"]).relu
         }
         return h.matmul(θ["attention.correction.weight"]) + θ["attention.correction.bias"]
     }
@@ -97,11 +104,10 @@ struct SupportAttention {
                 let part = q.slice(columns: columns)
                 let scores = scale * part.matmul(keys.slice(columns: columns), transposed: false, true)
                 let nullScore = scale * part.matmul(nullKey.slice(columns: columns), transposed: false, true)
-                // One softmax over the null and the support: the support's share, then who in it.
-                let share = (scores.logSumExp - nullScore).sigmoid
-                let seen = scores.softmax.matmul(values.slice(columns: columns))
+                // One softmax over the null and the support: what is seen of the null is what the support leaves.
+                let total = nullScore + (scores.logSumExp - nullScore).softplus
                 let null = nullValue.slice(columns: columns)
-                return share * (seen - null) + null
+                return (scores - total).exp.matmul(values.slice(columns: columns) - null) + null
             })
     }
 }

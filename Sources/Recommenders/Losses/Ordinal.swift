@@ -57,9 +57,16 @@ public struct Ordinal: Loss {
         return logits.logSumExp - given + squaredError * (output.mean - target).square
     }
 
-    /// Σ P(level) level
+    /// Σ P(level) level; without a correction by one sigmoid a cut, level₀ + Σ (levelₖ₊₁ − levelₖ) P(y > level k).
     public func prediction(_ output: Output, _ θ: Parameters) -> Value {
-        logits(output, θ).softmax.matmul(row(levels, in: output.mean.graph), transposed: false, true)
+        if output.correction == nil {
+            let gaps = zip(levels, levels.dropFirst()).map { $1 - $0 }
+            let above = (-standardised(output, θ).z).sigmoid
+            let graph = output.mean.graph
+            let expected = above.matmul(row(gaps, in: graph), transposed: false, true)
+            return expected + graph.constant(levels[0], shape: .scalar)
+        }
+        return logits(output, θ).softmax.matmul(row(levels, in: output.mean.graph), transposed: false, true)
     }
 
     /// P(level)
@@ -76,23 +83,27 @@ public struct Ordinal: Loss {
         return concatenate([column, isAbove]) - concatenate([isAbove, 0 * column])
     }
 
+    /// (cutₖ − o) / s, `[rows, levels − 1]`, and s.
+    private func standardised(_ output: Output, _ θ: Parameters) -> (z: Value, scale: Value) {
+        var scale = θ["link.log_scale"].exp
+        if let variance = output.variance { scale = scale * variance.sqrt }
+        var cuts = [θ["link.cut"]]
+        if levels.count > 2 {
+            let gaps = θ["link.log_gaps"].exp
+            for k in 0..<levels.count - 2 { cuts.append(cuts[k] + gaps.slice(columns: k..<k + 1)) }
+        }
+        return ((concatenate(cuts) - output.mean) / scale, scale)
+    }
+
     /// The logarithms of the distribution, plus the correction:
     /// σ(b) − σ(a) = σ(b) (1 − σ(a)) (1 − exp(a − b)), of which each factor's logarithm is exact far from the cuts too.
     private func logits(_ output: Output, _ θ: Parameters) -> Value {
         let graph = output.mean.graph
-        var scale = θ["link.log_scale"].exp
-        if let variance = output.variance { scale = scale * variance.sqrt }
-        var cuts = [θ["link.cut"]]
-        var between: [Value] = []
-        if levels.count > 2 {
-            let gaps = θ["link.log_gaps"].exp
-            for k in 0..<levels.count - 2 { cuts.append(cuts[k] + gaps.slice(columns: k..<k + 1)) }
-            between = [(1 - (-gaps / scale).exp).log]
-        }
-        let z = (concatenate(cuts) - output.mean) / scale
+        let (z, scale) = standardised(output, θ)
         let edge = graph.constant(0, shape: Shape(z.shape.rows, 1))
         var logits = concatenate([-(-z).softplus, edge]) + concatenate([edge, -z.softplus])
-        if let between = between.first {
+        if levels.count > 2 {
+            let between = (1 - (-θ["link.log_gaps"].exp / scale).exp).log
             let wide = between.broadcast(to: Shape(z.shape.rows, between.shape.columns))
             logits = logits + concatenate([edge, wide, edge])
         }
