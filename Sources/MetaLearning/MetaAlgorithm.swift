@@ -36,6 +36,9 @@ public protocol MetaAlgorithm: Sendable {
     /// Which rows the outer loop learns from.
     var learnsFrom: Segment { get }
 
+    /// Whether the inner loop is a regression of the targets, whatever the loss.
+    var regressesTargets: Bool { get }
+
     /// Parameters that the algorithm adds to the model's, given those that it adapts, with their initial value.
     func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)]
     /// Parameters that the algorithm adds for a backbone and a loss of these widths.
@@ -51,6 +54,8 @@ public protocol MetaAlgorithm: Sendable {
 extension MetaAlgorithm {
     /// The query.
     public var learnsFrom: Segment { .query }
+    /// No.
+    public var regressesTargets: Bool { false }
     /// None.
     public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
         []
