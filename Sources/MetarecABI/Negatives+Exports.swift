@@ -6,8 +6,8 @@ import Recommenders
 @c @implementation
 public func mr_negatives(
     _ weights: UnsafePointer<Double>, _ catalogue: Int64, _ own: mr_item_lists, _ counts: UnsafePointer<Int64>,
-    _ taskCount: Int64, _ batchSize: Int64, _ seed: UInt64, _ epoch: UInt64, _ out: UnsafeMutablePointer<Int32>?, _ outCount: Int64,
-    _ error: UnsafeMutablePointer<mr_error>
+    _ taskCount: Int64, _ batchSize: Int64, _ seed: UInt64, _ epoch: UInt64, _ out: UnsafeMutablePointer<Int32>?,
+    _ outCount: Int64, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let items = try count(catalogue, "catalogue")

@@ -147,7 +147,9 @@ def _classes() -> dict[str, type["MetaLearner"]]:
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, ImplicitColdStart, MeLU, FineTune)}
+    return {
+        kind.__name__: kind for kind in (MetaLearner, ColdStart, ImplicitColdStart, MeLU, FineTune)
+    }
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:

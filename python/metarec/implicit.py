@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec.adapted import AdaptedUser
+from metarec.arrays import as_count
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -63,7 +64,8 @@ class ImplicitColdStart(Preset):
 
     Notes
     -----
-    The defaults were chosen on training users of hetrec-lastfm.
+    The defaults were chosen on hetrec-lastfm, on users of its training part alone, among some 60
+    variants by nDCG@10 of the whole catalogue.
 
     References
     ----------
@@ -95,11 +97,11 @@ class ImplicitColdStart(Preset):
     def __init__(
         self,
         *,
-        rank: int = 128,
-        power: float = 0.35,
-        damping: float = 10.0,
+        rank: int = 64,
+        power: float = 0.4,
+        damping: float = 3.0,
         content: float = 1.0,
-        growth: float = 0.001,
+        growth: float = 0.002,
         popularity: float = 1.0,
         **options: Any,
     ) -> None:
@@ -153,6 +155,7 @@ class ImplicitColdStart(Preset):
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 raise InvalidValueError(f"{name}: got {value!r}, wanted a number of at least 0")
+        as_count(self.rank, "rank", 1)
         clicks = _clicks(data)
         counts = np.bincount(clicks.item, minlength=data.item_count).astype(np.float64)
         features = clicks.scaled(1 / (counts + self.damping) ** self.power)
@@ -263,9 +266,7 @@ class _Sparse:
         """Return the product of the transpose with ``[rows, columns]``."""
         return self._product(self.item, self.row, items, vectors)
 
-    def _product(
-        self, to: NDArray[Any], of: NDArray[Any], length: int, vectors: Matrix
-    ) -> Matrix:
+    def _product(self, to: NDArray[Any], of: NDArray[Any], length: int, vectors: Matrix) -> Matrix:
         columns = [np.bincount(to, self.value * x[of], length) for x in vectors.T]
         return np.stack(columns, axis=1) if columns else np.empty((length, 0))
 
@@ -315,4 +316,5 @@ def _components(features: _Sparse, items: int, rank: int) -> Matrix:
     found = features.transposed_times(np.linalg.qr(basis)[0], items)
     values, turned = np.linalg.eigh(found.T @ found)
     kept = values > 1e-9 * values.max(initial=0)
-    return found @ turned[:, kept][:, ::-1][:, :rank]
+    embedding: Matrix = found @ turned[:, kept][:, ::-1][:, :rank]
+    return embedding

@@ -200,7 +200,8 @@ class MetaLearner(Parametrised):
             epoch, by `episodes`. A task set is trained on as it is.
         validation : Splits or TaskSet, optional
             What the epochs are judged by, ``splits.validation`` or tasks: the mean over its
-            scenarios of the RMSE of the query predictions; of the meta-loss, with "softmax" and "bpr".
+            scenarios of the RMSE of the query predictions; of the losses that rank, "softmax" and
+            "bpr", of the meta-loss.
         progress : "auto", True or False
             A progress bar; "auto": where somebody sees it.
         callbacks : sequence of callables

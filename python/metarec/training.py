@@ -71,7 +71,7 @@ def train(
             if held_out:
                 row["validation"] = value = score(model, held_out)
                 if np.isfinite(value) and (best is None or value < best[0]):
-                    parameters = {name: each.copy() for name, each in model.parameters().items()}
+                    parameters = {name: kept.copy() for name, kept in model.parameters().items()}
                     best = value, epoch, parameters
             model.history_.append(row)
             if bar is not None:
@@ -82,8 +82,8 @@ def train(
             if best is not None and patience is not None and epoch - best[1] >= patience:
                 break
     if best is not None:
-        for name, value in model.parameters().items():
-            value[...] = best[2][name]
+        for name, parameter in model.parameters().items():
+            parameter[...] = best[2][name]
 
 
 def _episodes(episodes: Episodes | None) -> Episodes:
