@@ -12,6 +12,7 @@ from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
+from metarec.learner import MetaLearner
 from metarec.negatives import Negatives
 from metarec.presets import _PARTS, Preset
 from metarec.provenance import Provenance
@@ -108,6 +109,19 @@ class ImplicitColdStart(Preset):
         super().__init__(**options)
         self.rank, self.power, self.damping = rank, power, damping
         self.content, self.growth, self.popularity = content, growth, popularity
+
+    @classmethod
+    def take_over(cls, model: MetaLearner) -> Self:
+        """Make `model` one of these, not fitted, with its threads, dtype and seed; return it.
+
+        For a preset that learns that its data are clicks only when it is fitted.
+        """
+        shared = {name: getattr(model, name) for name in ("threads", "dtype", "seed")}
+        model.__dict__.clear()
+        model.__class__ = cls
+        model.__init__(**shared)  # type: ignore[misc]
+        assert isinstance(model, cls)
+        return model
 
     def _components(self) -> dict[str, Component]:
         return {
