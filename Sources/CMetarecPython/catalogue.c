@@ -104,11 +104,13 @@ PyObject *list_diversity(PyObject *module, PyObject *args, PyObject *kwargs) {
 
 PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
-    static char *keywords[] = {"weights", "own_offsets", "own", "counts", "seed", "epoch", NULL};
-    PyObject *weights, *own_offsets, *own_items, *counts, *seed_argument, *epoch_argument;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOO:negatives", keywords, &weights, &own_offsets, &own_items,
-                                     &counts, &seed_argument, &epoch_argument))
+    static char *keywords[] = {"weights", "own_offsets", "own", "counts", "seed", "epoch", "batch_size", NULL};
+    PyObject *weights, *own_offsets, *own_items, *counts, *seed_argument, *epoch_argument, *batch_argument = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOO|O:negatives", keywords, &weights, &own_offsets, &own_items,
+                                     &counts, &seed_argument, &epoch_argument, &batch_argument))
         return NULL;
+    int64_t batch_size = 0;
+    if (batch_argument && !integer_from(batch_argument, "batch_size", 0, &batch_size)) return NULL;
     PyArrayObject *shares = borrow_vector(weights, "weights", ELEMENT_FLOAT64, ANY_LENGTH, "[items]");
     if (!shares) return NULL;
     PyArrayObject *wanted = borrow_vector(counts, "counts", ELEMENT_INT64, ANY_LENGTH, "[tasks]");
@@ -132,7 +134,7 @@ PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs) {
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_negatives(data, items, own, count, tasks, seed, epoch, out, total, &error);
+    status = mr_negatives(data, items, own, count, tasks, batch_size, seed, epoch, out, total, &error);
     Py_END_ALLOW_THREADS
     PyObject *result = succeeded(status, &error) ? PySequence_GetItem(table, 0) : NULL;
     Py_DECREF(table);

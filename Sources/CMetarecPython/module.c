@@ -42,9 +42,10 @@ static PyMethodDef functions[] = {
      "list_diversity(lists, items)\n--\n\n"
      "One less the mean similarity of the pairs of each list, [lists]; lists is int32 [lists, k], rows of the Features."},
     {"negatives", KEYWORD_METHOD(negatives),
-     "negatives(weights, own_offsets, own, counts, seed, epoch)\n--\n\n"
+     "negatives(weights, own_offsets, own, counts, seed, epoch, batch_size=0)\n--\n\n"
      "Items by weight that a task does not have, int32 [sum of counts]; -1 where it has them all.\n\n"
-     "weights is float64 [items], own_offsets int64 [tasks + 1], own int32, counts int64 [tasks]."},
+     "weights is float64 [items], own_offsets int64 [tasks + 1], own int32, counts int64 [tasks]. With batch_size only\n"
+     "items of other tasks of the same step of that epoch, their weights times the number of these tasks."},
     {"sample_factors", KEYWORD_METHOD(sample_factors),
      "sample_factors(user, item, rating, items, users, user_count, rank, samples, burn_in, interval, threads, seed, "
      "progress=None)\n--\n\n"

@@ -38,6 +38,8 @@ public protocol MetaAlgorithm: Sendable {
 
     /// Whether its output has a correction, that of an attention.
     var corrects: Bool { get }
+    /// Whether the inner loop is a regression of the targets, whatever the loss.
+    var regressesTargets: Bool { get }
 
     /// Parameters that the algorithm adds to the model's, given those that it adapts, with their initial value.
     func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)]
@@ -56,6 +58,8 @@ extension MetaAlgorithm {
     public var learnsFrom: Segment { .query }
     /// No.
     public var corrects: Bool { false }
+    /// No.
+    public var regressesTargets: Bool { false }
     /// None.
     public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
         []

@@ -53,13 +53,17 @@ public struct TaskProblem {
     public let levels: (Segment) -> Value?
     /// The loss of every row, `[rows, 1]`, given what the model says of these rows.
     public let rowLosses: (Output, Segment, Parameters) -> Value
+    /// The second derivatives of their sum by the outputs: the diagonal, `[rows, 1]`, where each row's loss is of that row
+    /// alone, else all of them, `[rows, rows]`.
+    public let curvature: (Output, Segment, Parameters) -> Value
 
-    /// A task.
+    /// A task; unless `curvature` is given, the loss of each row is of that row alone.
     public init(
         θ: Parameters, adapted: [String], represent: @escaping (Segment, Parameters) -> Representation,
         output: @escaping (Segment, Parameters) -> Output, targets: @escaping (Segment) -> Value,
         levels: @escaping (Segment) -> Value? = { _ in nil },
-        rowLosses: @escaping (Output, Segment, Parameters) -> Value
+        rowLosses: @escaping (Output, Segment, Parameters) -> Value,
+        curvature: ((Output, Segment, Parameters) -> Value)? = nil
     ) {
         self.θ = θ
         self.adapted = adapted
@@ -68,6 +72,8 @@ public struct TaskProblem {
         self.targets = targets
         self.levels = levels
         self.rowLosses = rowLosses
+        self.curvature =
+            curvature ?? { output, segment, θ in MetaLearning.curvature(of: rowLosses(output, segment, θ), output) }
     }
 
     /// The mean loss over some of the task's rows, `[1, 1]`; 0 where there are none.
@@ -78,6 +84,12 @@ public struct TaskProblem {
         case .all: (rows(.support).sum + rows(.query).sum).scaled(by: .inverseSize(.symbol(.all)))
         }
     }
+}
+
+/// The second derivatives of rows' losses, each by the output of its row, `[rows, 1]`.
+public func curvature(of losses: Value, _ output: Output) -> Value {
+    let slope = gradients(of: losses.sum, with: [output.mean])[0]
+    return gradients(of: slope.sum, with: [output.mean])[0]
 }
 
 /// What the inner loop made of the parameters.

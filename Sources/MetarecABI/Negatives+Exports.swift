@@ -6,8 +6,8 @@ import Recommenders
 @c @implementation
 public func mr_negatives(
     _ weights: UnsafePointer<Double>, _ catalogue: Int64, _ own: mr_item_lists, _ counts: UnsafePointer<Int64>,
-    _ taskCount: Int64, _ seed: UInt64, _ epoch: UInt64, _ out: UnsafeMutablePointer<Int32>?, _ outCount: Int64,
-    _ error: UnsafeMutablePointer<mr_error>
+    _ taskCount: Int64, _ batchSize: Int64, _ seed: UInt64, _ epoch: UInt64, _ out: UnsafeMutablePointer<Int32>?,
+    _ outCount: Int64, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let items = try count(catalogue, "catalogue")
@@ -17,9 +17,16 @@ public func mr_negatives(
             throw MetarecError.value("catalogue: got \(items), wanted at most \(Int32.max)")
         }
         guard total == 0 || out != nil else { throw MetarecError.value("out: missing for \(total) items") }
-        let sampler = try NegativeSampler(weights: UnsafeBufferPointer(start: weights, count: items))
-        try sampler.draw(
-            own: itemLists(own, tasks, "own"), counts: UnsafeBufferPointer(start: counts, count: tasks), seed: seed,
-            epoch: epoch, into: UnsafeMutableBufferPointer(start: out, count: total))
+        let weights = UnsafeBufferPointer(start: weights, count: items)
+        let counts = UnsafeBufferPointer(start: counts, count: tasks)
+        let out = UnsafeMutableBufferPointer(start: out, count: total)
+        let own = try itemLists(own, tasks, "own")
+        if batchSize == 0 {
+            try NegativeSampler(weights: weights).draw(own: own, counts: counts, seed: seed, epoch: epoch, into: out)
+        } else {
+            try NegativeSampler.drawInBatches(
+                of: count(batchSize, "batch_size"), weights: weights, own: own, counts: counts, seed: seed,
+                epoch: epoch, into: out)
+        }
     }
 }

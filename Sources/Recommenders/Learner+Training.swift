@@ -68,12 +68,17 @@ extension Learner {
         guard !order.isEmpty else {
             throw MetarecError.value("tasks: none of the \(tasks.count) has rows to learn from")
         }
-        var generator = SeededGenerator(options.seed, 0x5481, UInt64(bitPattern: Int64(epoch)))
+        try Learner.shuffle(&order, seed: options.seed, epoch: UInt64(bitPattern: Int64(epoch)), poll)
+        return order
+    }
+
+    /// The order in which an epoch trains on tasks.
+    static func shuffle(_ order: inout [Int], seed: UInt64, epoch: UInt64, _ poll: Poll) throws {
+        var generator = SeededGenerator(seed, 0x5481, epoch)
         for place in order.indices.dropLast() {
-            if place % block == 0 { try poll.check(0) }
+            if place % (1 << 16) == 0 { try poll.check(0) }
             order.swapAt(place, Int.random(in: place..<order.count, using: &generator))
         }
-        return order
     }
 
     private func step(

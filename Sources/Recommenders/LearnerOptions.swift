@@ -58,6 +58,12 @@ struct LearnerOptions {
         self.algorithm = algorithm.init(algorithmOptions)
         self.backbone = backbone.init(backboneOptions)
         self.loss = loss.init(lossOptions)
+        guard self.loss.outputsTargets || !self.algorithm.regressesTargets else {
+            throw MetarecError.value(
+                "loss: \"\(type(of: self.loss).schema.name)\", wanted one of outputs that are the targets themselves, as "
+                    + "\"squared_error\", for the algorithm \"\(type(of: self.algorithm).schema.name)\", which solves for "
+                    + "them; \"ridge\" takes a Newton step of any loss")
+        }
         self.optimizer = try optimizer.init(optimizerOptions, schedule.init(scheduleOptions))
         batchSize = options.integer("batch_size")
         threads = options.optionalNumber("threads").map { Int($0) } ?? processorCount()

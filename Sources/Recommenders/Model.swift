@@ -144,7 +144,8 @@ struct Model {
             θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0),
             represent: represent, output: { represent($0, $1).output($1) },
             targets: targets, levels: { loss.levels(of: targets($0)) },
-            rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) })
+            rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) },
+            curvature: { output, segment, θ in loss.curvature(output, targets(segment), θ) })
         return Trace(
             task: task, predictions: loss.prediction, distribution: loss.distribution)
     }

@@ -7,24 +7,44 @@ import MetaLearning
 public struct NegativeSampler: Sendable {
     /// Running sums of the weights.
     private let sums: [Double]
+    /// What the weights are of; nil: items 0, 1, ...
+    private let items: [Int32]?
 
     /// Failed draws before what is left is drawn from by listing it.
     private static let patience = 32
 
     /// A sampler of items by weight; errors: a weight below 0 or not finite, or none above 0.
     public init(weights: UnsafeBufferPointer<Double>) throws(MetarecError) {
+        let sums = try NegativeSampler.sums(weights)
+        guard let sum = sums.last, sum > 0, sum.isFinite else {
+            throw .value("weights: they sum to \(sums.last ?? 0), wanted more than 0")
+        }
+        (self.sums, items) = (sums, nil)
+    }
+
+    /// A sampler of some items, ascending; nil where none has a weight above 0.
+    private init?(_ items: [Int32], weights: [Double]) {
+        var sum = 0.0
+        sums = weights.map { weight in
+            sum += weight
+            return sum
+        }
+        self.items = items
+        guard sum > 0 else { return nil }
+    }
+
+    private static func sums(_ weights: UnsafeBufferPointer<Double>) throws(MetarecError) -> [Double] {
         var sums: [Double] = []
         sums.reserveCapacity(weights.count)
         var sum = 0.0
         for (item, weight) in weights.enumerated() {
             guard weight >= 0, weight.isFinite else {
-                throw .value("weights: that of item \(item) is \(weight), wanted a finite number of at least 0")
+                throw .value("weights: that of item \(item) is \(weight), wanted 0 or more")
             }
             sum += weight
             sums.append(sum)
         }
-        guard sum > 0, sum.isFinite else { throw .value("weights: they sum to \(sum), wanted more than 0") }
-        self.sums = sums
+        return sums
     }
 
     /// Draws items with replacement for each of several tasks.
@@ -39,40 +59,94 @@ public struct NegativeSampler: Sendable {
         into out: UnsafeMutableBufferPointer<Int32>
     ) throws(MetarecError) {
         try own.check("own", users: counts.count, catalogue: sums.count, low: -1)
-        var place = 0
+        let starts = try NegativeSampler.starts(counts, total: out.count)
         for task in counts.indices {
-            guard counts[task] >= 0, Int(counts[task]) <= out.count - place else {
-                throw .value("counts: that of task \(task) is \(counts[task]), wanted their sum to be \(out.count)")
-            }
             var generator = SeededGenerator(seed, epoch, UInt64(task))
-            let excluded = Set(own[task])
-            for _ in 0..<counts[task] {
-                out[place] = draw(excluded, &generator)
-                place += 1
+            draw(Set(own[task]), into: out[starts[task]..<starts[task + 1]], &generator)
+        }
+    }
+
+    /// Draws for each task among what the other tasks of its batch have: an item's weight counts as often as they do.
+    ///
+    /// Batches are those of the epoch that trains on these tasks in steps of `batchSize`. Errors and the other arguments
+    /// as in `draw`; −1 for a task whose batch has nothing that it does not.
+    public static func drawInBatches(
+        of batchSize: Int, weights: UnsafeBufferPointer<Double>, own: ItemLists, counts: UnsafeBufferPointer<Int64>,
+        seed: UInt64, epoch: UInt64, into out: UnsafeMutableBufferPointer<Int32>
+    ) throws {
+        guard batchSize > 0 else { throw MetarecError.value("batch_size: got \(batchSize), wanted 1 or more") }
+        _ = try NegativeSampler(weights: weights)
+        try own.check("own", users: counts.count, catalogue: weights.count, low: -1)
+        let starts = try starts(counts, total: out.count)
+        var order = Array(counts.indices)
+        try Learner.shuffle(&order, seed: seed, epoch: epoch, .none)
+        for start in stride(from: 0, to: order.count, by: batchSize) {
+            let batch = order[start..<min(start + batchSize, order.count)]
+            let sampler = NegativeSampler(of: batch.map { Set(own[$0]) }, weights)
+            for task in batch {
+                let places = out[starts[task]..<starts[task + 1]]
+                var generator = SeededGenerator(seed, epoch, UInt64(task))
+                if let sampler {
+                    sampler.draw(Set(own[task]), into: places, &generator)
+                } else {
+                    for place in places.indices { out[place] = -1 }
+                }
             }
         }
-        guard place == out.count else { throw .value("counts: they sum to \(place), wanted \(out.count)") }
+    }
+
+    /// A sampler of the items of a batch's tasks.
+    private init?(of tasks: [Set<Int32>], _ weights: UnsafeBufferPointer<Double>) {
+        var counts: [Int32: Int] = [:]
+        for item in tasks.joined() where item >= 0 { counts[item, default: 0] += 1 }
+        let items = counts.keys.sorted()
+        self.init(items, weights: items.map { Double(counts[$0] ?? 0) * weights[Int($0)] })
+    }
+
+    /// Where each task's items begin in the output.
+    private static func starts(_ counts: UnsafeBufferPointer<Int64>, total: Int) throws(MetarecError) -> [Int] {
+        var starts = [0]
+        starts.reserveCapacity(counts.count + 1)
+        for (task, count) in counts.enumerated() {
+            guard count >= 0, Int(count) <= total - starts[task] else {
+                throw .value("counts: that of task \(task) is \(count), wanted their sum to be \(total)")
+            }
+            starts.append(starts[task] + Int(count))
+        }
+        guard starts[counts.count] == total else {
+            throw .value("counts: they sum to \(starts[counts.count]), wanted \(total)")
+        }
+        return starts
+    }
+
+    private func draw(
+        _ excluded: Set<Int32>, into out: Slice<UnsafeMutableBufferPointer<Int32>>, _ generator: inout SeededGenerator
+    ) {
+        var out = out
+        for place in out.indices { out[place] = draw(excluded, &generator) }
     }
 
     private func draw(_ excluded: Set<Int32>, _ generator: inout SeededGenerator) -> Int32 {
         for _ in 0..<NegativeSampler.patience {
-            let item = Int32(first(above: generator.uniform() * sums[sums.count - 1]))
+            let item = item(first(above: generator.uniform() * sums[sums.count - 1]))
             if !excluded.contains(item) { return item }
         }
-        let rest = sums.indices.filter { weight($0) > 0 && !excluded.contains(Int32($0)) }
+        let rest = sums.indices.filter { weight($0) > 0 && !excluded.contains(item($0)) }
         let total = rest.reduce(0) { $0 + weight($1) }
         guard total > 0 else { return -1 }
         var left = generator.uniform() * total
-        for item in rest {
-            left -= weight(item)
-            if left < 0 { return Int32(item) }
+        for place in rest {
+            left -= weight(place)
+            if left < 0 { return item(place) }
         }
-        return Int32(rest[rest.count - 1])
+        return item(rest[rest.count - 1])
     }
 
-    private func weight(_ item: Int) -> Double { sums[item] - (item == 0 ? 0 : sums[item - 1]) }
+    private func item(_ place: Int) -> Int32 { items?[place] ?? Int32(place) }
 
-    /// The first item whose running sum lies above `value`: one of weight 0 never does first.
+    private func weight(_ place: Int) -> Double { sums[place] - (place == 0 ? 0 : sums[place - 1]) }
+
+    /// The first place whose running sum lies above `value`: one of weight 0 never does first.
     private func first(above value: Double) -> Int {
         var low = 0
         var high = sums.count - 1

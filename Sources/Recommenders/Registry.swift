@@ -6,7 +6,7 @@ extension Registry {
     public static let backbones: [any Backbone.Type] = [FeatureMLP.self, ContentEncoder.self]
     /// The losses.
     public static let losses: [any Loss.Type] = [
-        SquaredError.self, Logistic.self, Gaussian.self, Ordinal.self,
+        SquaredError.self, Logistic.self, Softmax.self, BPR.self, Gaussian.self, Ordinal.self,
     ]
 
     /// All components as JSON, from which Python makes its classes.

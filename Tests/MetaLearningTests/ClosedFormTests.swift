@@ -202,7 +202,7 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
     ) {
         let (Φ, φ) = (regression.support.Φ, regression.query.Φ)
         let prior = traced.head + regression.user.times(traced.value("prior.user")).transposed
-        let Σ = diagonal(traced.value("prior.log_precision").elements.map { exp(-$0) })
+        let Σ = diagonal(self.prior(traced, rows: Φ.rows))
         func noise(_ rows: Regression.Rows) -> [Double] {
             rows.known.elements.map {
                 exp(traced.value("prior.log_noise").elements[0])
@@ -221,8 +221,15 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
         )
     }
 
-    @Test(arguments: [0, 1, 5, 12]) func isTheGaussianPosterior(rows: Int) throws {
-        let traced = try Traced(BayesianLinear.self)
+    /// Variances of the prior: precisions, and what every support row adds to them.
+    private func prior(_ traced: Traced, rows: Int) -> [Double] {
+        let p = traced.value("prior.log_precision").elements.map { exp($0) }
+        guard traced.specs.contains(where: { $0.name == "prior.log_growth" }) else { return p.map { 1 / $0 } }
+        return zip(p, traced.value("prior.log_growth").elements).map { 1 / ($0 + Double(rows) * exp($1)) }
+    }
+
+    @Test(arguments: [0, 1, 5, 12], [0, 0.7]) func isTheGaussianPosterior(rows: Int, growth: Double) throws {
+        let traced = try Traced(BayesianLinear.self, ["growth": .numbers([growth])])
         let regression = Regression(support: rows, query: 4, seed: UInt64(rows + 1))
         let wanted = expected(traced, regression)
         #expect(try traced.adaptedHead(regression).distance(to: wanted.head) < 1e-12)
@@ -233,12 +240,13 @@ private func diagonal(_ x: [Double]) -> Matrix { Matrix(x.count, x.count) { $0 =
     }
 
     /// −log N(y) / S with the determinant of the support's own covariance.
-    @Test(arguments: [1, 6]) func theMarginalObjectiveIsTheLikelihood(rows: Int) throws {
-        let traced = try Traced(BayesianLinear.self, ["objective": .text("marginal")])
+    @Test(arguments: [1, 6], [0, 0.7]) func theMarginalObjectiveIsTheLikelihood(rows: Int, growth: Double) throws {
+        let traced = try Traced(
+            BayesianLinear.self, ["objective": .text("marginal"), "growth": .numbers([growth])])
         let regression = Regression(support: rows, query: 0, seed: 4)
         let Φ = regression.support.Φ
         let prior = traced.head + regression.user.times(traced.value("prior.user")).transposed
-        let Σ = diagonal(traced.value("prior.log_precision").elements.map { exp(-$0) })
+        let Σ = diagonal(self.prior(traced, rows: rows))
         let noise = regression.support.known.elements.map {
             exp(traced.value("prior.log_noise").elements[0])
                 + (1 - $0) * exp(traced.value("prior.log_content_noise").elements[0])

@@ -22,6 +22,7 @@ from metarec.evaluation import Report, evaluate
 from metarec.factorisation import BayesianMF
 from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
+from metarec.implicit import ImplicitColdStart
 from metarec.learner import MetaLearner
 from metarec.negatives import Negatives
 from metarec.presets import FineTune, MeLU
@@ -45,6 +46,7 @@ __all__ = [
     "Episodes",
     "FeatureTable",
     "FineTune",
+    "ImplicitColdStart",
     "MeLU",
     "MetaLearner",
     "MetaModel",

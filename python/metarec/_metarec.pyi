@@ -135,8 +135,13 @@ def negatives(
     counts: NDArray[np.int64],
     seed: int,
     epoch: int,
+    batch_size: int = 0,
 ) -> NDArray[np.int32]:
-    """Items by weight that a task does not have, [sum of counts]; -1 where it has them all."""
+    """Items by weight that a task does not have, [sum of counts]; -1 where it has them all.
+
+    With `batch_size` only items of other tasks of the same step of that epoch, their weights times
+    the number of these tasks.
+    """
 
 def sample_factors(
     user: NDArray[np.int32],

@@ -143,10 +143,13 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
 
 def _classes() -> dict[str, type["MetaLearner"]]:
     from metarec.cold_start import ColdStart
+    from metarec.implicit import ImplicitColdStart
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, MeLU, FineTune)}
+    return {
+        kind.__name__: kind for kind in (MetaLearner, ColdStart, ImplicitColdStart, MeLU, FineTune)
+    }
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:

@@ -1,6 +1,7 @@
 """The estimator: learns to adapt to a new user from a handful of ratings."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -55,7 +56,8 @@ class MetaLearner(Parametrised):
         How `fit` draws support and query from a `Dataset`, anew every epoch. None: ``Episodes()``.
     negatives : Negatives, optional
         For implicit feedback, ratings of 1 alone: rows of 0 that are sampled besides, in training
-        anew every epoch and to every support that is adapted to. Goes with the loss "logistic".
+        anew every epoch and to every support that is adapted to. The sizes of `episodes` do not
+        count them. Goes with the losses "logistic", "softmax" and "bpr".
     epochs : int
         Passes over the tasks, at most.
     patience : int or None
@@ -198,7 +200,8 @@ class MetaLearner(Parametrised):
             epoch, by `episodes`. A task set is trained on as it is.
         validation : Splits or TaskSet, optional
             What the epochs are judged by, ``splits.validation`` or tasks: the mean over its
-            scenarios of the RMSE of the query predictions.
+            scenarios of the RMSE of the query predictions; of the losses that rank, "softmax" and
+            "bpr", of the meta-loss.
         progress : "auto", True or False
             A progress bar; "auto": where somebody sees it.
         callbacks : sequence of callables
@@ -265,6 +268,28 @@ class MetaLearner(Parametrised):
     def predict(self, tasks: TaskSet) -> Floats:
         """Return the predictions of the query rows after adaptation to each support, in order."""
         return self._native.predict(self._with_negatives(self._tasks(tasks)).native)
+
+    def score_catalogue(self, tasks: TaskSet) -> Floats:
+        """Return the predictions of all items after adaptation to each support, ``[tasks, items]``.
+
+        What ``evaluate(..., ranking="catalogue")`` ranks. What depends on items alone is computed
+        once, so this is faster than `predict` of tasks that ask for every item.
+        """
+        native = self._native
+        shown = self._with_negatives(self._tasks(tasks))
+        rows, offsets = shown.support()
+        users = None if shown.user_index is None else shown._of_tasks(shown.user_index)
+        items = np.arange(shown.items.rows, dtype=np.int32)
+        scores = np.empty((len(shown), len(items)), self.dtype)
+        for task, (start, end) in enumerate(pairwise(offsets)):
+            known = rows[start:end]
+            user = None
+            if shown.users is not None and users is not None:
+                user = shown.users.take(users[task : task + 1]).native
+            ratings = shown.targets[known].astype(np.float64)
+            adapted = native.adapt(shown.items.native, user, shown.item_index[known], ratings)
+            scores[task] = adapted.predict(shown.items.native, items)
+        return scores
 
     def _with_negatives(self, tasks: TaskSet) -> TaskSet:
         """Return tasks whose support has negatives besides, of a model that learned by them."""

@@ -1,6 +1,5 @@
 """Rows of 0 for implicit feedback, where all that is known is what people did."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +7,15 @@ from numpy.typing import NDArray
 
 from metarec import _metarec
 from metarec.arrays import as_count, offsets_of, ragged_range
+from metarec.episodes import Episodes
 from metarec.errors import InvalidValueError
 from metarec.tasks import TaskSet
 
 Counts = NDArray[np.float64]
+#: Each task's items, one after the other, and where they begin.
+Lists = tuple[NDArray[np.int64], NDArray[np.int32]]
+
+_SAMPLING = ("uniform", "popularity", "in_batch")
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,26 @@ class Negatives:
     ----------
     ratio : int
         How many for each row of a task.
-    sampling : "uniform" or "popularity"
-        Whether every item with training ratings is as likely, or in proportion to a power of their
-        number.
+    sampling : "uniform", "popularity" or "in_batch"
+        Whether every item with training ratings is as likely; or in proportion to a power of their
+        number; or only what other users of the same outer step have, as often as they have it.
+        There are no others when one user is adapted to: then in proportion to their number.
     power : float
-        Of the popularity. 1 draws as from other users' rows, what negatives from the same batch do
-        on average; 0 is uniform.
+        Of the popularity.
 
     Raises
     ------
     InvalidTypeError, InvalidValueError
         The message names the argument.
+
+    Notes
+    -----
+    A model learns what tells clicks from the negatives that it is shown. Shown popular ones, it
+    learns the log-odds of a click less `power` times the logarithm of the popularity; in-batch ones
+    leave none of that. To rank a whole catalogue, uniform ones are right, and so the default: on
+    Last.fm (a quarter of the training users), `ColdStart` is in nDCG@10 at .096 with one known
+    artist and at .161 with ten by uniform negatives, by popular ones at .054 and .106, by in-batch
+    ones at .042 and .058.
 
     References
     ----------
@@ -42,18 +55,18 @@ class Negatives:
     Examples
     --------
     >>> import metarec as mr
-    >>> model = mr.MetaLearner(loss="logistic", negatives=Negatives(ratio=2))
+    >>> model = mr.MetaLearner(loss="softmax", negatives=Negatives(ratio=8))
     """
 
     ratio: int = 4
-    sampling: str = "popularity"
+    sampling: str = "uniform"
     power: float = 0.75
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", as_count(self.ratio, "ratio", 1))
-        if self.sampling not in ("uniform", "popularity"):
+        if self.sampling not in _SAMPLING:
             raise InvalidValueError(
-                f"sampling: expected 'uniform' or 'popularity', got {self.sampling!r}"
+                f"sampling: expected 'uniform', 'popularity' or 'in_batch', got {self.sampling!r}"
             )
         if not 0 <= self.power < np.inf:
             raise InvalidValueError(f"power: expected at least 0, got {self.power}")
@@ -64,118 +77,129 @@ class Negatives:
         items = tasks.item_index[np.concatenate([tasks.support()[0], tasks.query()[0]])]
         return np.bincount(items[items >= 0], minlength=tasks.items.rows).astype(np.float64)
 
-    def among(self, tasks: TaskSet, counts: Counts, seed: int, epoch: int) -> TaskSet:
-        """Return `tasks` with negatives in support and query; no item of the task is one."""
-        return self._joined(tasks, counts, seed, epoch, query=True)
+    def among(
+        self,
+        tasks: TaskSet,
+        counts: Counts,
+        seed: int,
+        epoch: int,
+        *,
+        episodes: Episodes | None = None,
+        batch_size: int = 32,
+    ) -> TaskSet:
+        """Return `tasks` with negatives in support and query; no item of the task is one.
+
+        With `episodes` support and query are drawn before, of all rows: its sizes count no
+        negatives. `batch_size` is that of the epoch that will train on them, for "in_batch".
+        """
+        own = _items(tasks)
+        if episodes is not None:
+            tasks = _episode(tasks, episodes, seed, epoch)
+        batch = batch_size if self.sampling == "in_batch" else 0
+        return self._joined(tasks, own, (True, True), counts, seed, epoch, batch)
+
+    def asked(self, tasks: TaskSet, counts: Counts, seed: int) -> TaskSet:
+        """Return `tasks` with negatives in the query; no item of the task is one."""
+        return self._joined(tasks, _items(tasks), (False, True), counts, seed)
 
     def beside(self, tasks: TaskSet, counts: Counts, seed: int) -> TaskSet:
         """Return `tasks` with negatives in the support; the query is not looked at."""
-        return self._joined(tasks, counts, seed, 0, query=False)
+        rows, offsets = tasks.support()
+        own = offsets, tasks.item_index[rows]
+        return self._joined(tasks, own, (True, False), counts, seed)
 
     def of(self, items: NDArray[np.int32], counts: Counts, seed: int) -> NDArray[np.int32]:
         """Return negatives of one user."""
-        bounds = np.array([0, len(items)], np.int64)
-        drawn = self._draw(bounds, items, np.array([len(items) * self.ratio]), counts, seed, 0)
+        own = np.array([0, len(items)], np.int64), items
+        drawn = self._draw(own, np.array([len(items) * self.ratio]), counts, seed)
         return drawn[drawn >= 0]
 
     def _draw(
         self,
-        offsets: NDArray[np.int64],
-        items: NDArray[np.int32],
+        own: Lists,
         wanted: NDArray[np.int64],
         counts: Counts,
         seed: int,
-        epoch: int,
+        epoch: int = 0,
+        batch_size: int = 0,
     ) -> NDArray[np.int32]:
-        power = 0.0 if self.sampling == "uniform" else self.power
-        weights = np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0)
-        own = np.ascontiguousarray(items, np.int32)
-        return _metarec.negatives(weights, offsets, own, wanted, seed, epoch)
+        power = {"uniform": 0.0, "popularity": self.power, "in_batch": 0.0 if batch_size else 1.0}
+        weights = np.where(counts > 0, np.maximum(counts, 1) ** power[self.sampling], 0.0)
+        items = np.ascontiguousarray(own[1], np.int32)
+        return _metarec.negatives(weights, own[0], items, wanted, seed, epoch, batch_size)
 
     def _joined(
-        self, tasks: TaskSet, counts: Counts, seed: int, epoch: int, *, query: bool
+        self,
+        tasks: TaskSet,
+        own: Lists,
+        sides: tuple[bool, bool],
+        counts: Counts,
+        seed: int,
+        epoch: int = 0,
+        batch_size: int = 0,
     ) -> TaskSet:
-        sides = [tasks.support(), tasks.query()]
-        sizes = [np.diff(offsets) for _, offsets in sides]
-        task = np.arange(len(tasks))
-        known = _Rows.of([tasks.item_index[rows] for rows, _ in sides], sizes)
-        own = known if query else known.of_side(0)
-        wanted = [self.ratio * size for size in (sizes if query else sizes[:1])]
-        total = np.sum(wanted, axis=0)
-        drawn = self._draw(
-            offsets_of(own.counts(len(task))), own.sorted(), total, counts, seed, epoch
-        )
+        """Return the tasks with negatives in some sides: support, query."""
+        rows = [tasks.support(), tasks.query()]
+        sizes = np.array([np.diff(offsets) for _, offsets in rows])
+        wanted = self.ratio * sizes * np.array(sides)[:, None]
+        drawn = self._draw(own, wanted.sum(0), counts, seed, epoch, batch_size)
         # A task's drawn items are first those of its support, then those of its query.
-        first = offsets_of(total)[:-1]
-        starts = [first, first + wanted[0]]
-        extra = [
-            drawn[ragged_range(start, count)] for start, count in zip(starts, wanted, strict=False)
-        ]
-        every = known.joined(_Rows.of(extra, wanted))
+        task = np.arange(len(tasks))
+        drawn_task = np.repeat(task, wanted.sum(0))
+        drawn_side = np.repeat(np.tile([0, 1], len(tasks)), wanted.T.ravel())
+        found = drawn >= 0  # What could not be drawn is not there; unknown items of their own stay.
+        known = np.concatenate([rows[0][0], rows[1][0]])
+        items = np.concatenate([tasks.item_index[known], drawn[found]])
         targets = np.concatenate(
-            [
-                *(tasks.targets[rows] for rows, _ in sides),
-                np.zeros(sum(map(len, extra)), tasks.targets.dtype),
-            ]
+            [tasks.targets[known], np.zeros(np.count_nonzero(found), tasks.targets.dtype)]
         )
-        # Known rows, unknown items among them, stay; what could not be drawn does not.
-        kept = np.ones(len(every.items), np.bool_)
-        kept[len(known.items) :] = every.items[len(known.items) :] >= 0
-        order = every.order()
-        order = order[kept[order]]
-        supports = every.of_side(0, kept).counts(len(task))
-        users = tasks.user_index
-        if users is not None and tasks.task_ids is not None:
-            users = users[tasks.task_ids]
+        of_task = np.concatenate([np.tile(task, 2).repeat(sizes.ravel()), drawn_task[found]])
+        of_side = np.concatenate([np.repeat([0, 1], sizes.sum(1)), drawn_side[found]])
+        order = np.lexsort((of_side, of_task))
         return TaskSet(
-            offsets_of(np.bincount(every.task[order], minlength=len(task))),
-            supports,
-            every.items[order],
+            offsets_of(np.bincount(of_task, minlength=len(tasks))),
+            np.bincount(of_task[of_side == 0], minlength=len(tasks)),
+            items[order],
             targets[order],
-            users,
+            _users(tasks),
             items=tasks.items,
             users=tasks.users,
         )
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Items with their task, and their side of it: 0 the support, 1 the query."""
+def _rows(tasks: TaskSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of every task's rows, and each task's offsets among them."""
+    counts = tasks._support_counts() + tasks._query_counts()
+    return ragged_range(tasks._starts(), counts), offsets_of(counts)
 
-    items: NDArray[np.int32]
-    task: NDArray[np.int64]
-    side: NDArray[np.int64]
 
-    @staticmethod
-    def of(items: Sequence[NDArray[np.int32]], sizes: Sequence[NDArray[np.int64]]) -> "_Rows":
-        """Return the items of each side, of which task t has ``sizes[side][t]``."""
-        return _Rows(
-            np.concatenate(items),
-            np.concatenate([np.repeat(np.arange(len(size)), size) for size in sizes]),
-            np.repeat(np.arange(len(items)), [len(each) for each in items]),
-        )
+def _users(tasks: TaskSet) -> NDArray[np.int32] | None:
+    return None if tasks.user_index is None else tasks._of_tasks(tasks.user_index)
 
-    def of_side(self, side: int, among: NDArray[np.bool_] | None = None) -> "_Rows":
-        """Return the rows of one side."""
-        mine = (self.side == side) if among is None else (self.side == side) & among
-        return _Rows(self.items[mine], self.task[mine], self.side[mine])
 
-    def joined(self, more: "_Rows") -> "_Rows":
-        """Return these and more rows."""
-        return _Rows(
-            np.concatenate([self.items, more.items]),
-            np.concatenate([self.task, more.task]),
-            np.concatenate([self.side, more.side]),
-        )
+def _items(tasks: TaskSet) -> Lists:
+    rows, offsets = _rows(tasks)
+    return offsets, tasks.item_index[rows]
 
-    def order(self) -> NDArray[np.int64]:
-        """Return the rows in the order of tasks, support first; within a side as they are."""
-        return np.lexsort((self.side, self.task))
 
-    def sorted(self) -> NDArray[np.int32]:
-        """Return the items in that order."""
-        return self.items[self.order()]
-
-    def counts(self, tasks: int) -> NDArray[np.int64]:
-        """Return the number of rows of each task."""
-        return np.bincount(self.task, minlength=tasks).astype(np.int64)
+def _episode(tasks: TaskSet, episodes: Episodes, seed: int, epoch: int) -> TaskSet:
+    """Return the tasks with support and query drawn as training without negatives draws them."""
+    rows, offsets = _rows(tasks)
+    counts = np.diff(offsets)
+    random = np.random.default_rng([seed, epoch])
+    least, most, query_least, query_most = episodes.bounds
+    query = random.integers(query_least, query_most, len(counts), endpoint=True)
+    query = np.minimum(np.minimum(query, np.maximum(counts // 2, 1)), counts)
+    support = random.integers(least, most, len(counts), endpoint=True)
+    support = np.minimum(support, counts - query)
+    order = np.lexsort((random.random(len(rows)), np.repeat(np.arange(len(counts)), counts)))
+    chosen = rows[order[ragged_range(offsets[:-1], support + query)]]
+    return TaskSet(
+        offsets_of(support + query),
+        support,
+        tasks.item_index[chosen],
+        tasks.targets[chosen],
+        _users(tasks),
+        items=tasks.items,
+        users=tasks.users,
+    )

@@ -162,7 +162,7 @@ class TaskSet:
     def _query_counts(self) -> NDArray[np.int64]:
         return self._of_tasks(np.diff(self.offsets) - self.support_counts)
 
-    def _of_tasks(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _of_tasks(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self.task_ids is None else values[self.task_ids]
 
     def __getstate__(self) -> dict[str, Any]:

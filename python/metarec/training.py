@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Progress = bool | Literal["auto"]
 History = list[dict[str, float]]
+#: Losses whose predictions are scores, of which there is no error.
+_RANKING = ("softmax", "bpr")
 Callback = Callable[[Mapping[str, Any]], Any]
 
 
@@ -40,28 +42,37 @@ def train(
         raise InvalidTypeError(f"callbacks: expected a sequence of callables, got {callbacks!r}")
     held_out = _held_out(validation)
     episodes = _episodes(model.episodes) if isinstance(data, Dataset) else None
+    bounds = None if episodes is None or model.negatives is not None else episodes.bounds
     best: tuple[float, int, dict[str, NDArray[Any]]] | None = None
     with _bar(progress, epochs) as bar:
         model.initialize(data)
         model.trained_on_ = Provenance.of(data)
-        if model.negatives is not None:
+        score = _meta_loss if model._components()["loss"].native_name in _RANKING else _rmse
+        negatives = model.negatives
+        if negatives is not None:
+            counts, seed = model.item_counts_, model.seed
             held_out = [
-                model.negatives.among(each, model.item_counts_, model.seed, 0) for each in held_out
+                negatives.asked(each, counts, seed)  # `predict` draws those of the support.
+                if score is _rmse
+                else negatives.among(each, counts, seed, 0)
+                for each in held_out
             ]
         tasks = data.tasks(min_ratings=2) if isinstance(data, Dataset) else data
-        negatives = model.negatives
+        batch_size = model._native_options()["batch_size"]
         for epoch in range(epochs):
             report = _report(bar, epoch)
             drawn = tasks
             if negatives is not None:
-                drawn = negatives.among(tasks, model.item_counts_, model.seed, epoch)
-            loss = model._native.train_epoch(drawn.native, episodes, epoch, report)
+                drawn = negatives.among(
+                    tasks, counts, seed, epoch, episodes=episodes, batch_size=batch_size
+                )
+            loss = model._native.train_epoch(drawn.native, bounds, epoch, report)
             row = {"epoch": epoch + 1, "loss": loss}
             if held_out:
-                row["validation"] = score = _rmse(model, held_out)
-                if np.isfinite(score) and (best is None or score < best[0]):
-                    parameters = {name: value.copy() for name, value in model.parameters().items()}
-                    best = score, epoch, parameters
+                row["validation"] = value = score(model, held_out)
+                if np.isfinite(value) and (best is None or value < best[0]):
+                    parameters = {name: kept.copy() for name, kept in model.parameters().items()}
+                    best = value, epoch, parameters
             model.history_.append(row)
             if bar is not None:
                 bar.n = epoch + 1
@@ -71,14 +82,14 @@ def train(
             if best is not None and patience is not None and epoch - best[1] >= patience:
                 break
     if best is not None:
-        for name, value in model.parameters().items():
-            value[...] = best[2][name]
+        for name, parameter in model.parameters().items():
+            parameter[...] = best[2][name]
 
 
-def _episodes(episodes: Episodes | None) -> tuple[int, int, int, int]:
+def _episodes(episodes: Episodes | None) -> Episodes:
     if episodes is not None and not isinstance(episodes, Episodes):
         raise InvalidTypeError(f"episodes: expected Episodes, got {type(episodes).__name__}")
-    return (episodes or Episodes()).bounds
+    return episodes or Episodes()
 
 
 def _held_out(validation: Splits | TaskSet | None) -> list[TaskSet]:
@@ -100,6 +111,10 @@ def _rmse(model: "MetaLearner", held_out: Sequence[TaskSet]) -> float:
         return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
 
     return float(np.mean([of(tasks) for tasks in held_out]))
+
+
+def _meta_loss(model: "MetaLearner", held_out: Sequence[TaskSet]) -> float:
+    return float(np.mean([model._native.meta_gradient(tasks.native)[0] for tasks in held_out]))
 
 
 def _bar(progress: Progress, epochs: int) -> AbstractContextManager[Any]:

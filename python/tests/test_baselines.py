@@ -55,6 +55,7 @@ ALL = [
     baselines.ALS(rank=4),
     baselines.ContentRidge(),
     baselines.ItemKNN(),
+    baselines.ItemKNN(similarity="cosine"),
     baselines.ImplicitALS(rank=8),
 ]
 
@@ -178,6 +179,34 @@ def test_item_knn_by_hand():
     other = 1 - bias.mean_ - bias.item_offsets_[2] - user
     expected[0] += (0.3 * residual + 0.2 * other) / 0.5 - residual
     np.testing.assert_allclose(model.predict(tasks), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, None])
+def test_cosine_neighbours_count_users_in_common(neighbours):
+    """By hand: a has 3 users, b and c have 2; a and b, a and c share 2 of them, b and c one."""
+    model = baselines.ItemKNN(similarity="cosine", neighbours=neighbours, shrinkage=1.0).fit(TRAIN)
+    near = {"b": 2 / (np.sqrt(6) + 1), "c": 1 / (np.sqrt(4) + 1)}
+    asked = task({"b": 1, "c": 5}, ["a", "b", "new"])
+    both = 2 / (np.sqrt(6) + 1)
+    wanted = [both if neighbours == 1 else 2 * both, near["c"], 0]
+    np.testing.assert_allclose(model.predict(asked), wanted, atol=1e-7)
+    # The score of an item, b's with itself left out, does not depend on what else is ranked.
+    found = model.score_catalogue(asked)[0, TRAIN.item_codes(["a", "b"])]
+    np.testing.assert_allclose(found, model.predict(asked)[:2], rtol=1e-12)
+    with pytest.raises(InvalidValueError, match="similarity: got 'jaccard'"):
+        baselines.ItemKNN(similarity="jaccard").fit(TRAIN)
+
+
+@pytest.mark.parametrize("similarity", ["correlation", "cosine"])
+def test_neighbours_score_catalogues_as_tasks(splits, similarity):
+    from metarec.evaluation.catalogue import everything
+
+    model = baselines.ItemKNN(similarity=similarity, neighbours=3).fit(splits.train)
+    tasks = splits.new_user.tasks(0).take([3, 1])
+    scores = model.score_catalogue(tasks)
+    np.testing.assert_allclose(
+        scores.ravel(), model.predict(everything(tasks, splits.data.item_count)), rtol=1e-6
+    )
 
 
 def test_content_ridge_is_a_ridge_regression_of_offsets_and_users():

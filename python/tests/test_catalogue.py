@@ -289,6 +289,7 @@ def test_learners_rank_catalogues(splits):
     np.testing.assert_array_equal(
         one[1, tasks.item_index[query[offsets[1] :]]], model.predict(tasks)[offsets[1] :]
     )
+    np.testing.assert_allclose(model.score_catalogue(tasks), one, rtol=1e-5)
     options = {"draws": 1, "support_sizes": (1,), "resamples": 10, "scenarios": ["new_user"]}
     found = evaluate(model, splits, ranking="catalogue", **options)
     assert 0 < found.interval("FineTune", "new_user", "ndcg@10").value < 1

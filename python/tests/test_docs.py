@@ -76,5 +76,5 @@ def test_readme_names_every_algorithm_and_preset():
     from metarec.components import COMPONENTS
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in [*COMPONENTS, "ColdStart", "MeLU", "FineTune"]:
+    for name in [*COMPONENTS, "ColdStart", "ImplicitColdStart", "MeLU", "FineTune"]:
         assert f"`{name}`" in text, name

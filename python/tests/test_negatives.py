@@ -112,17 +112,71 @@ def test_tasks_keep_their_rows_and_get_others(ratio, seed, query):
 
 def test_popularity_and_its_power():
     counts = np.array([16.0, 1, 0, 81])
-    items = np.empty(0, np.int32)
+    none = np.array([0, 0], np.int64), np.empty(0, np.int32)
     for options, weights in (
-        ({"sampling": "uniform"}, [1, 1, 0, 1]),
-        ({}, [8, 1, 0, 27]),
-        ({"power": 1}, [16, 1, 0, 81]),
+        ({}, [1, 1, 0, 1]),
+        ({"sampling": "popularity"}, [8, 1, 0, 27]),
+        ({"sampling": "popularity", "power": 1}, [16, 1, 0, 81]),
+        ({"sampling": "in_batch"}, [16, 1, 0, 81]),  # there is no batch
     ):
-        negatives = Negatives(**options)
-        none = np.array([0, 0], np.int64)
-        drawn = negatives._draw(none, items, np.array([40_000]), counts, 0, 0)
+        drawn = Negatives(**options)._draw(none, np.array([40_000]), counts, 0)
         shares = np.bincount(drawn, minlength=4) / len(drawn)
         np.testing.assert_allclose(shares, np.array(weights) / sum(weights), atol=0.01)
+
+
+def test_in_batch_negatives_are_what_the_others_have():
+    counts = np.array([0, 5.0, 5, 5, 5])
+    negatives = Negatives(ratio=500, sampling="in_batch")
+    items = mr.FeatureTable({"item": mr.Categorical(np.arange(5, dtype=np.int32), 5)})
+    tasks = mr.TaskSet(
+        np.array([0, 2, 4, 7]),
+        np.array([1, 1, 1]),
+        np.array([1, 2, 1, 3, 3, 4, -1], np.int32),
+        np.ones(7, np.float32),
+        items=items,
+    )
+    made = negatives.among(tasks, counts, 0, 0, batch_size=3)
+    theirs = np.array([[0, 0, 0, 2, 1], [0, 0, 1, 0, 1], [0, 2, 1, 0, 0]])
+    for (asked, marks), wanted in zip(parts(made)[1], theirs, strict=True):
+        shares = np.bincount(asked[marks == 0], minlength=5) / np.count_nonzero(marks == 0)
+        np.testing.assert_allclose(shares, wanted / wanted.sum(), atol=0.09)
+    # Alone there are no others: clicks alone are left.
+    assert (negatives.among(tasks, counts, 0, 0, batch_size=1).targets == 1).all()
+    np.testing.assert_array_equal(
+        made.item_index, negatives.among(tasks, counts, 0, 0, batch_size=3).item_index
+    )
+
+
+def test_only_the_query_is_asked():
+    data = clicks(users=8)
+    tasks = split.cold_start(data, new_users=0.5, new_items=0.0, seed=0).new_user.tasks(0)
+    made = Negatives(ratio=2).asked(tasks, Negatives.counts(data.tasks()), 0)
+    assert made.support_rows == tasks.support_rows and made.query_rows == 3 * tasks.query_rows
+
+
+@given(st.integers(0, 9), st.integers(1, 3))
+def test_sizes_of_episodes_count_clicks_alone(epoch, ratio):
+    tasks = clicks(users=12).tasks()
+    episodes = mr.Episodes(support=(2, 15), query=(3, 9))
+    counts = Negatives.counts(tasks)
+    made = Negatives(ratio=ratio).among(tasks, counts, 7, epoch, episodes=episodes)
+    sizes = set()
+    for own, (support, marks), (asked, answers) in zip(
+        (items for items, _ in parts(tasks)[1]), *parts(made), strict=True
+    ):
+        for items, targets, low, high in ((support, marks, 2, 15), (asked, answers, 3, 9)):
+            n = int(targets.sum())
+            assert low <= n <= high and len(items) == n * (1 + ratio)
+            assert np.isin(items[targets == 1], own).all()
+            assert not np.isin(items[targets == 0], own).any()  # of all that they have
+        taken = np.concatenate([support[marks == 1], asked[answers == 1]])
+        assert len(set(taken.tolist())) == len(taken)
+        sizes.add(int(marks.sum()))
+    assert len(sizes) > 2
+    again = Negatives(ratio=ratio).among(tasks, counts, 7, epoch, episodes=episodes)
+    np.testing.assert_array_equal(made.item_index, again.item_index)
+    other = Negatives(ratio=ratio).among(tasks, counts, 7, epoch + 1, episodes=episodes)
+    assert made.item_index.tolist() != other.item_index.tolist()
 
 
 @pytest.mark.parametrize(
@@ -134,14 +188,14 @@ def test_options_that_cannot_be(options, words):
         Negatives(**options)
 
 
-def learner(**options):
+def learner(loss="logistic", sampling="uniform", **options):
     return mr.MetaLearner(
         backbone=mr.FeatureMLP(embedding_dim=4, hidden=(16,)),
         algorithm=mr.MAML(inner_lr=0.3, inner_steps=3),
-        loss="logistic",
+        loss=loss,
         optimizer=mr.Adam(lr=0.01),
-        episodes=mr.Episodes(support=(3, 15), query=(15, 30)),
-        negatives=Negatives(ratio=2, sampling="uniform"),
+        episodes=mr.Episodes(support=(1, 5), query=(5, 10)),
+        negatives=Negatives(ratio=2, sampling=sampling),
         **options,
     )
 
@@ -151,9 +205,13 @@ def splits():
     return split.cold_start(clicks(users=400), 0.2, 0.0, min_ratings=15, query=5, seed=0)
 
 
-@pytest.fixture(scope="module")
-def model(splits):
-    return learner(epochs=30, seed=0).fit(splits.train, progress=False)
+@pytest.fixture(
+    scope="module",
+    params=[("logistic", "uniform"), ("softmax", "in_batch"), ("bpr", "popularity")],
+    ids=lambda each: each[0],
+)
+def model(splits, request):
+    return learner(*request.param, epochs=30, seed=0).fit(splits.train, progress=False)
 
 
 def test_a_learner_tells_the_two_kinds_apart(splits, model):
@@ -203,6 +261,22 @@ def test_same_seed_same_bits(splits):
     tasks = splits.new_user.tasks(0)
     assert one.predict(tasks).tobytes() == other.predict(tasks).tobytes()
     assert (one.predict(tasks) != third.predict(tasks)).any()
+
+
+def test_a_catalogue_is_scored_as_its_tasks_are(splits, model):
+    from metarec.evaluation.catalogue import everything
+
+    tasks = splits.new_user.tasks(0).take([3, 0, 1])
+    scores = model.score_catalogue(tasks)
+    assert scores.shape == (3, 60) and scores.dtype == np.float32
+    np.testing.assert_allclose(scores.ravel(), model.predict(everything(tasks, 60)), atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr"])
+def test_losses_that_rank_are_validated_by_themselves(splits, loss):
+    fitted = learner(loss, epochs=3, seed=0).fit(splits.train, splits.validation, progress=False)
+    values = [row["validation"] for row in fitted.history_]
+    assert values[-1] < values[0] < 2
 
 
 def test_validation_has_negatives_too(splits):

@@ -351,10 +351,11 @@ int32_t mr_list_diversity(const int32_t *_Nullable lists, int64_t count, int64_t
 
 /* Items by weight that a task does not have, with replacement. weights: [catalogue]; own: of each task, -1: none;
  * counts: [task_count], how many; drawn by (seed, epoch, task); out: [sum of counts] = [out_count], -1 where a task has
- * every item of positive weight. */
+ * every item of positive weight. batch_size: 0, or that of the epoch which trains on the tasks: then the items are those
+ * of the other tasks of the same step, and their weights count as often as they have them. */
 int32_t mr_negatives(const double *weights, int64_t catalogue, mr_item_lists own, const int64_t *counts,
-                     int64_t task_count, uint64_t seed, uint64_t epoch, int32_t *_Nullable out, int64_t out_count,
-                     mr_error *error);
+                     int64_t task_count, int64_t batch_size, uint64_t seed, uint64_t epoch, int32_t *_Nullable out,
+                     int64_t out_count, mr_error *error);
 
 #pragma clang assume_nonnull end
 #endif

@@ -9,6 +9,9 @@ public struct BayesianLinear: MetaAlgorithm {
         options: [
             .positive("precision", default: 1, "Where the learned prior precision p begins, for every weight."),
             .positive("noise", default: 0.5, "Where the learned noise variance n begins."),
+            OptionSchema(
+                "growth", .number(minimum: 0), default: .numbers([0]),
+                "Where the precision g begins that every support row adds to that of every weight; 0: there is none."),
             .choice(
                 "objective", default: "query", ["query", "marginal"],
                 "What is learned from: the loss of the query, or the marginal likelihood of the support."),
@@ -31,6 +34,11 @@ public struct BayesianLinear: MetaAlgorithm {
             With `attention`, each query row looks at the support (a conditional neural process): what it sees corrects
             the logits of a distribution over levels, or the mean where the loss has no levels.
 
+            With `growth`, diag(p) in G is diag(p + S g), for S support rows, and g is learned too: the more there is of a
+            user, the more counts what is not there. That suits supports of clicks alone.
+
+            The loss must be of outputs that are the targets themselves: not "logistic", nor one that ranks.
+
             Cost per task, S support rows and d features: S d² + d³ / 6 multiply-adds, and d² for each query row.
 
             Harrison, Sharma and Pavone, "Meta-Learning Priors for Efficient Online Bayesian Regression", WAFR 2018;
@@ -39,6 +47,7 @@ public struct BayesianLinear: MetaAlgorithm {
 
     private let precision: Double
     private let noise: Double
+    private let growth: Double
     private let isMarginal: Bool
     private let attention: SupportAttention?
     /// One: the solve.
@@ -55,11 +64,15 @@ public struct BayesianLinear: MetaAlgorithm {
     public init(_ options: Options) {
         precision = options.number("precision")
         noise = options.number("noise")
+        growth = options.number("growth")
         isMarginal = options.text("objective") == "marginal"
         attention = SupportAttention(
             heads: options.integer("attention"), hidden: options.numbers("hidden").map { Int($0) },
             l2: options.number("l2"))
     }
+
+    /// Yes.
+    public var regressesTargets: Bool { true }
 
     /// Prior, noise, and the attention's.
     public func parameters(for shape: RepresentationShape, levels: Int) -> [ParameterRequest] {
@@ -69,12 +82,13 @@ public struct BayesianLinear: MetaAlgorithm {
                 ParameterSpec("prior.\(name)", rows: rows, columns: columns, rank: rank, group: "algorithm"),
                 initializer)
         }
+        let grown = growth == 0 ? [] : [request("log_growth", shape.features + 1, .constant(log(growth)))]
         let user = shape.user == 0 ? [] : [request("user", rows: shape.user, shape.features + 1, .constant(0))]
         return [
             request("log_precision", shape.features + 1, .constant(log(precision))),
             request("log_noise", 1, .constant(log(noise))),
             request("log_content_noise", 1, .constant(log(noise / 2))),
-        ] + user + (attention?.parameters(for: shape, levels: levels) ?? [])
+        ] + grown + user + (attention?.parameters(for: shape, levels: levels) ?? [])
     }
 
     /// The head's posterior.
@@ -98,7 +112,7 @@ public struct BayesianLinear: MetaAlgorithm {
         let Φ = support.features.withOnes
         let μ = support.user.map { θ.head + $0.matmul(θ["prior.user"]).transposed } ?? θ.head
         let n = noise(of: support, θ)
-        let p = θ["prior.log_precision"].exp
+        let p = priorPrecision(θ)
         let explained = support.offset.map { $0 + Φ.matmul(μ) } ?? Φ.matmul(μ)
         let residual = task.targets(.support) - explained
         let G = Φ.matmul(Φ / n, transposed: true, false) + Φ.graph.identity(Φ.shape.columns) * p
@@ -106,6 +120,12 @@ public struct BayesianLinear: MetaAlgorithm {
         return Posterior(
             support: support, prior: μ, mean: μ + G.solve(information), precision: G, noise: n, residual: residual,
             information: information)
+    }
+
+    /// p + S g, [1, features + 1].
+    private func priorPrecision(_ θ: Parameters) -> Value {
+        let p = θ["prior.log_precision"].exp
+        return growth == 0 ? p : p + θ["prior.log_growth"].exp.scaled(by: .size(.support))
     }
 
     /// n, [rows, 1] or [1, 1].
@@ -154,7 +174,8 @@ public struct BayesianLinear: MetaAlgorithm {
         let fit = (posterior.residual.square / n).sum
         let gain = posterior.information.matmul(
             posterior.precision.solve(posterior.information), transposed: true, false)
-        let volume = posterior.precision.logDeterminant - task.θ["prior.log_precision"].sum + n.log.sum
+        let prior = growth == 0 ? task.θ["prior.log_precision"] : priorPrecision(task.θ).log
+        let volume = posterior.precision.logDeterminant - prior.sum + n.log.sum
         let constant = n.graph.constant(log(2 * .pi), shape: n.shape).sum
         return (0.5 * (fit - gain + volume + constant)).scaled(by: .inverseSize(.support))
     }

@@ -19,7 +19,8 @@ public struct Ridge: MetaAlgorithm {
             w = w₀ + (ΦᵀΦ + diag λ)⁻¹ Φᵀ (y − Φ w₀), that minimises Σ (y − Φ w)² + Σ λ (w − w₀)². Outer gradient:
             ∇ L(w, f; query), exactly through the solve, with respect to f, w₀ and λ ("ridge.log_precision").
             For another loss it is one Newton step from w₀, as in logistic regression: with g and h the first and second
-            derivatives of the rows' losses, w = w₀ − (Φᵀ diag(h) Φ + 2 diag λ)⁻¹ Φᵀ g.
+            derivatives of the rows' losses, w = w₀ − (Φᵀ diag(h) Φ + 2 diag λ)⁻¹ Φᵀ g. Of a loss that compares rows the
+            Hessian h is whole, and the form primal.
 
             Cost per task, S support rows and d features: S d² + d³ / 6 multiply-adds in the primal form, S² d + S³ / 6
             in the dual one, and about three times as much for the gradient. Primal is cheaper from S ≈ d on.
@@ -55,17 +56,19 @@ public struct Ridge: MetaAlgorithm {
         let before = task.output(.support, θ)
         let losses = task.rowLosses(before, .support, θ)
         let g = gradients(of: losses.sum, with: [before.mean])[0]
-        let h = gradients(of: g.sum, with: [before.mean])[0]
+        let h = task.curvature(before, .support, θ)
+        let comparesRows = h.shape.columns != 1
         let Φ = task.represent(.support, θ).features.withOnes
         let λ = 2 * θ["ridge.log_precision"].exp
         let step: Value
-        if isDual {
+        if isDual && !comparesRows {
             // (ΦᵀHΦ + Λ)⁻¹ Φᵀ = Λ⁻¹ Φᵀ (Φ Λ⁻¹ Φᵀ + H⁻¹)⁻¹ H⁻¹
             let scaled = Φ / λ
             let gram = scaled.matmul(Φ, transposed: false, true) + Φ.graph.identity(Φ.shape.rows) / h
             step = scaled.matmul(gram.solve(g / h), transposed: true, false)
         } else {
-            let gram = Φ.matmul(h * Φ, transposed: true, false) + Φ.graph.identity(Φ.shape.columns) * λ
+            let curved = comparesRows ? h.matmul(Φ) : h * Φ
+            let gram = Φ.matmul(curved, transposed: true, false) + Φ.graph.identity(Φ.shape.columns) * λ
             step = gram.solve(Φ.matmul(g, transposed: true, false))
         }
         θ.moveHead(by: -step)

@@ -12,7 +12,10 @@ public protocol Loss: Sendable {
     var parameters: [ParameterRequest] { get }
     /// The loss of every row, `[rows, 1]`.
     func rows(_ output: Output, _ target: Value, _ θ: Parameters) -> Value
-    /// The prediction, `[rows, 1]`, in the targets' units.
+    /// The second derivatives of the rows' sum by the outputs: their diagonal, `[rows, 1]`, of a loss whose rows stand
+    /// alone; all of them, `[rows, rows]`, of one that compares rows.
+    func curvature(_ output: Output, _ target: Value, _ θ: Parameters) -> Value
+    /// The prediction, `[rows, 1]`; in the targets' units, or a score.
     func prediction(_ output: Output, _ θ: Parameters) -> Value
     /// The values that targets can have, ascending; empty for losses without levels.
     var levels: [Double] { get }
@@ -26,11 +29,17 @@ public protocol Loss: Sendable {
     func accepts(_ target: Double) -> Bool
     /// What `accepts` wants, in words.
     var wanted: String { get }
+    /// Whether outputs are in the targets' units, so that a regression of the targets can be the inner loop.
+    var outputsTargets: Bool { get }
 }
 
 extension Loss {
     /// None.
     public var parameters: [ParameterRequest] { [] }
+    /// Of rows that stand alone.
+    public func curvature(_ output: Output, _ target: Value, _ θ: Parameters) -> Value {
+        MetaLearning.curvature(of: rows(output, target, θ), output)
+    }
     /// None.
     public var levels: [Double] { [] }
     /// None.
@@ -43,4 +52,6 @@ extension Loss {
     public func accepts(_ target: Double) -> Bool { target.isFinite }
     /// A finite number.
     public var wanted: String { "a finite number" }
+    /// Yes.
+    public var outputsTargets: Bool { true }
 }
