@@ -13,8 +13,8 @@ from metarec.display import html_table
 from metarec.entities import Entities, described, encoded
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
+from metarec.fields import KINDS
 from metarec.frames import (
-    KINDS,
     Column,
     as_timestamp,
     read_columns,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from metarec.arrays import check_finite
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
-from metarec.frames import Column, infer_kind, make_field, require_ids, split_bags
+from metarec.fields import infer_kind, make_field, split_bags
+from metarec.frames import Column, require_ids
 from metarec.vocabulary import Vocabulary
 
 
