@@ -12,13 +12,21 @@ from metarec.arrays import offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, Field
 from metarec.frames import Column
+from metarec.transforms import Transform
 from metarec.vocabulary import Vocabulary, as_values, find_nulls
 
-KINDS = ("categorical", "bag", "dense", None)
+#: What a column can be; content and None are no features.
+KINDS = ("categorical", "bag", "dense", "content", None)
+Kind = str | Transform | None
+
+# Of at least so many rows, most of which have a value of their own.
+_ROWS, _OWN = 50, 0.5
 
 
-def make_field(column: Column, name: str, kind: str | None) -> tuple[Field, Vocabulary | None]:
+def make_field(column: Column, name: str, kind: Kind) -> tuple[Field, Vocabulary | None]:
     """Return a column as a field of the given kind, and the raw values behind its numbers."""
+    if isinstance(kind, Transform):
+        return transformed(column, name, kind), None
     if kind == "dense":
         return _dense(column, name), None
     if column.values.ndim > 1:
@@ -30,6 +38,27 @@ def make_field(column: Column, name: str, kind: str | None) -> tuple[Field, Voca
     ids = np.full(len(known), -1, np.int32)
     ids[known] = codes
     return Categorical(ids, len(vocabulary)), vocabulary
+
+
+def transformed(column: Column, name: str, transform: Transform) -> Field:
+    """Return the field that a fitted transform makes of a column."""
+    if transform.result == "hashed" and infer_kind(column, name) == "bag":
+        values, offsets = _flat(column, name)
+        keep = ~find_nulls(values)
+        kept = Column(values[keep], np.zeros(int(keep.sum()), np.bool_))
+        return Bag(transform(kept, name), offsets_of(keep)[offsets], transform.size)
+    result = transform(column, name)
+    if transform.result == "dense":
+        return Dense(np.ascontiguousarray(np.nan_to_num(result), np.float32))
+    return Categorical(result, transform.size)
+
+
+def is_nearly_unique(column: Column) -> bool:
+    """Whether most rows of texts have a value of their own, as titles do, or addresses."""
+    known = column.values[~column.null]
+    if known.dtype != object or len(known) < _ROWS or not isinstance(known[0], str):
+        return False
+    return len(set(known.tolist())) > _OWN * len(known)
 
 
 def infer_kind(column: Column, name: str) -> str | None:
@@ -78,14 +107,18 @@ def _as_bag(value: Any) -> Iterable[Any]:
     return value if isinstance(value, Iterable) and not isinstance(value, bytes) else (value,)
 
 
-def _bag(column: Column, name: str) -> tuple[Field, Vocabulary]:
+def _flat(column: Column, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
     values = column.values
     if column.null.any():
         values = values.astype(object)
         values[column.null] = None
     bags = split_bags(values)
     offsets = offsets_of(np.fromiter(map(len, bags), np.int64, len(bags)))
-    flat = as_values(chain.from_iterable(bags), name)
+    return as_values(chain.from_iterable(bags), name), offsets
+
+
+def _bag(column: Column, name: str) -> tuple[Field, Vocabulary]:
+    flat, offsets = _flat(column, name)
     keep = ~find_nulls(flat)
     if flat.dtype == object:
         keep &= np.not_equal(flat, "").astype(np.bool_)

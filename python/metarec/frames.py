@@ -3,6 +3,8 @@
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from metarec.vocabulary import as_values, find_nulls
 
 if TYPE_CHECKING:
     import narwhals as nw
+
+_TIMES = (str, date)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,7 @@ def read_columns(frame: Any, name: str) -> dict[str, Column]:
 
         return read_file(Path(frame), name)
     if isinstance(frame, Mapping):
-        columns = {key: _column(values, f"{name}[{key!r}]") for key, values in frame.items()}
+        columns = {key: as_column(values, f"{name}[{key!r}]") for key, values in frame.items()}
         lengths = {key: len(column.values) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidValueError(f"{name}: expected columns of one length, got {lengths}")
@@ -99,11 +103,13 @@ def refuse_nulls(column: Column, name: str) -> None:
     if column.null.any():
         at, count = int(np.argmax(column.null)), int(column.null.sum())
         raise InvalidValueError(
-            f"{name}: expected no missing values, got {count}, first at row {at}"
+            f"{name}: expected no missing values, got {count}, first at row {at}; to drop "
+            "such rows: clean=Cleaning(missing='drop')"
         )
 
 
-def _column(values: Any, name: str) -> Column:
+def as_column(values: Any, name: str) -> Column:
+    """Return an array, or a list of values, as a column."""
     if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
         return Column(values.data, np.ma.getmaskarray(values))
     array = values if isinstance(values, np.ndarray) else None
@@ -162,10 +168,30 @@ def _read_series(series: "nw.Series[Any]") -> Column:
     return Column(values, null)
 
 
-def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
-    """Return whole numbers as they are, and datetimes in microseconds."""
+def as_numbers(column: Column, name: str) -> NDArray[Any]:
+    """Return a column of numbers, none of which may be missing."""
     refuse_nulls(column, name)
     values = column.values
+    if values.dtype == object and len(values):
+        kinds = set(map(type, values.tolist()))
+        if all(issubclass(kind, (int, float, np.number, Decimal)) for kind in kinds):
+            values = values.astype(np.float64)
+    if values.dtype.kind not in "iubf" or values.ndim != 1:
+        got = f"{values.dtype.name} {list(values.shape)}"
+        raise InvalidTypeError(f"{name}: expected numbers [n], got {got}")
+    return values
+
+
+def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
+    """Return whole numbers as they are; datetimes, and texts of ISO 8601, in microseconds."""
+    refuse_nulls(column, name)
+    values = column.values
+    if values.dtype.kind == "O" and all(isinstance(value, _TIMES) for value in values.tolist()):
+        texts = [str(value).strip().removesuffix("Z") for value in values.tolist()]
+        try:
+            values = np.array(texts, "datetime64[us]")
+        except ValueError as error:
+            raise InvalidValueError(f"{name}: expected integers or datetimes; {error}") from None
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]").astype(np.int64)
     if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):

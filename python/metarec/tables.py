@@ -8,6 +8,7 @@ and no digit of a long id is lost. In a column of numbers ``NA``, ``NaN``, ``NUL
 
 import csv
 import gzip
+import importlib
 import importlib.util
 import re
 import warnings
@@ -24,7 +25,11 @@ from metarec.frames import Column, from_native
 
 CSV, PARQUET = (".csv", ".tsv", ".csv.gz", ".tsv.gz"), (".parquet", ".pq")
 #: Libraries that read Parquet, the first that is installed.
-READERS = ("polars", "pyarrow", "duckdb")
+READERS = {
+    "polars": ("polars", "read_parquet"),
+    "pyarrow": ("pyarrow.parquet", "read_table"),
+    "duckdb": ("duckdb", "read_parquet"),
+}
 
 _SEPARATORS = ",;\t|"
 _ROWS = 1 << 16
@@ -50,26 +55,20 @@ def read_file(path: Path, name: str) -> dict[str, Column]:
 
 
 def _read_parquet(path: Path, name: str) -> dict[str, Column]:
-    import narwhals as nw
-
-    for reader in READERS:
-        if importlib.util.find_spec(reader):
-            break
-    else:
+    module, read = next(
+        (found for library, found in READERS.items() if importlib.util.find_spec(library)),
+        ("", ""),
+    )
+    if not module:
         raise MissingDependencyError(
             f"{name}: to read {path.name} one of {', '.join(READERS)} is needed: "
             "pip install 'metarec[parquet]'"
         )
     try:
-        if reader == "duckdb":
-            import duckdb
-
-            return from_native(duckdb.read_parquet(str(path)), name)
-        return from_native(nw.read_parquet(str(path), backend=reader).to_native(), name)
+        frame = getattr(importlib.import_module(module), read)(str(path))
     except Exception as error:
-        if isinstance(error, (InvalidValueError, MissingDependencyError)):
-            raise
-        raise InvalidValueError(f"{name}: {path} is no Parquet file; {error}") from error
+        raise InvalidValueError(f"{name}: {path} cannot be read as Parquet; {error}") from error
+    return from_native(frame, name)
 
 
 def _read_csv(path: Path, name: str) -> dict[str, Column]:
@@ -127,9 +126,7 @@ def _check_header(header: list[str], path: Path, name: str) -> None:
         )
 
 
-def _blocks(
-    reader: "csv._reader", fields: int, path: Path, name: str
-) -> Iterator[list[list[str]]]:
+def _blocks(reader: Any, fields: int, path: Path, name: str) -> Iterator[list[list[str]]]:
     """Yield rows by the thousand, without empty lines, all of so many fields."""
     while rows := list(islice(reader, _ROWS)):
         if set(map(len, rows)) != {fields}:
@@ -151,9 +148,9 @@ def typed(text: str, count: int) -> Column:
     if not _NUMBER.fullmatch(text) and (empty or _NOTHING.search(text)):
         numbers = _NOTHING.sub("", text)
         if numbers.strip(_GAP):
-            values = numbers.split(_GAP)[:-1]
-            null = np.fromiter((not value for value in values), np.bool_, count)
-            numbers = "".join([f"{value or '0'}{_GAP}" for value in values])
+            listed = numbers.split(_GAP)[:-1]
+            null = np.fromiter((not value for value in listed), np.bool_, count)
+            numbers = "".join([f"{value or '0'}{_GAP}" for value in listed])
     if count and numbers.strip(_GAP):
         missing = np.zeros(count, np.bool_) if null is None else null
         if _WHOLE.fullmatch(numbers):
@@ -176,6 +173,6 @@ def _texts(text: str, count: int) -> Column:
     values = np.fromiter(listed, object, count)
     null = np.fromiter((value is None for value in listed), np.bool_, count)
     if not null.all() and _TRUTH.fullmatch(text):
-        truth = np.fromiter((bool(value) and value.lower() == "true" for value in listed), np.bool_)
+        truth = np.fromiter(((value or "").lower() == "true" for value in listed), np.bool_)
         return Column(truth, null)
     return Column(values, null)
