@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.display import html_table
+from metarec.display import counted, html_table
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.frames import Column, as_numbers, as_timestamp, require_ids
 from metarec.vocabulary import Vocabulary
@@ -287,7 +287,9 @@ class Cleaner:
             users, ratings = self._codes("user"), self._rating()
             constant = constant_users(users, ratings)
             why = f"all {_ENOUGH} or more ratings of the user are the same"
-            self._drop(constant[users], "constant", f"{why}: {int(constant.sum()):,} users")
+            self._drop(
+                constant[users], "constant", f"{why}: {counted(int(constant.sum()), 'user')}"
+            )
         for rule, threshold, find in (
             ("outliers", rules.outliers, _outlying),
             ("noise", rules.noise, _noisy),
@@ -357,7 +359,7 @@ def _noisy(e: NDArray[np.float64], users: Codes, threshold: float) -> tuple[Mask
     noisy = judged & (error - middle >= threshold * deviation) & (deviation > 0)
     why = (
         f"of users who are {middle + threshold * deviation:.3g} or more from what others lead to "
-        f"expect, the median user {middle:.3g}: {int(noisy.sum()):,} users"
+        f"expect, the median user {middle:.3g}: {counted(int(noisy.sum()), 'user')}"
     )
     return noisy[users], why
 
@@ -379,13 +381,13 @@ def notes(
         codes = users if noun == "user" else items
         count = int(unknown[codes].sum())
         if count:
-            found = np.count_nonzero(np.bincount(codes[unknown[codes]]))
-            why = f"of {found:,} {noun}s that are not in {noun}s: their features are unknown"
+            found = len(np.unique(codes[unknown[codes]]))
+            why = f"of {counted(found, noun)} not in the table of {noun}s: all features are unknown"
             add(Step("unknown", count, "kept", why))
     constant = constant_users(users, ratings)
     if constant.any():
         why = (
-            f"of {int(constant.sum()):,} users all of whose ratings are the same; "
+            f"of {counted(int(constant.sum()), 'user')} whose ratings are all the same; "
             "Cleaning(constant_users='drop') drops them"
         )
         add(Step("constant", int(constant[users].sum()), "kept", why))

@@ -133,7 +133,7 @@ class Dataset:
         item: str = AUTO,
         rating: str | None = AUTO,
         timestamp: str | None = AUTO,
-        fields: Mapping[str, Kind] | None = None,
+        fields: Mapping[str, Kind] | str | None = None,
         clean: Cleaning | None = None,
     ) -> "Dataset":
         """Return a data set of tables: pandas, polars, pyarrow, DuckDB, dicts of arrays, or files.
@@ -157,12 +157,14 @@ class Dataset:
         user, item, rating, timestamp : str or None
             Names of columns; "auto" looks among the usual ones, such as ``userId``, ``movieId`` and
             ``stars``. None: there are no times; there are no ratings, and every row counts as 1.
-        fields : mapping, optional
+        fields : mapping, or "auto"
             Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above,
             or a transform of `metarec.features`: ``standardise()``, ``bucketise(10)``,
             ``hash(1000)``. None leaves a column out of the features, and so does "content", whose
             words `ColdStart` uses. pandas makes floats of integers where values are missing: say
-            "categorical" there.
+            "categorical" there. "auto": numbers are standardised, whole numbers of more than twenty
+            values cut into ten buckets; texts most of which are different are content, of users
+            left out.
         clean : Cleaning, optional
             What becomes of rows that are missing, double, impossible or out of line. None: a
             missing value is refused, nothing is dropped.
@@ -193,7 +195,10 @@ class Dataset:
         """
         frames = {"ratings": ratings, "users": users, "items": items}
         names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
-        return cls(**of_frames(frames, names, fields or {}, clean))
+        if isinstance(fields, str) and fields != AUTO:
+            raise InvalidValueError(f"fields: expected a mapping or 'auto', got {fields!r}")
+        kinds = {} if fields is None or isinstance(fields, str) else fields
+        return cls(**of_frames(frames, names, kinds, clean, suggested=fields == AUTO))
 
     # Looking at it
 

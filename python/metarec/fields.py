@@ -1,6 +1,6 @@
 """Columns as features: which kind each is, and its numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from operator import methodcaller
 from typing import Any
@@ -12,7 +12,7 @@ from metarec.arrays import offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, Field
 from metarec.frames import Column
-from metarec.transforms import Transform
+from metarec.transforms import Transform, bucketise, standardise
 from metarec.vocabulary import Vocabulary, as_values, find_nulls
 
 #: What a column can be; content and None are no features.
@@ -21,6 +21,8 @@ Kind = str | Transform | None
 
 # Of at least so many rows, most of which have a value of their own.
 _ROWS, _OWN = 50, 0.5
+# More whole numbers than so many are rather an amount than a choice.
+_MANY = 20
 
 
 def make_field(column: Column, name: str, kind: Kind) -> tuple[Field, Vocabulary | None]:
@@ -59,6 +61,27 @@ def is_nearly_unique(column: Column) -> bool:
     if known.dtype != object or len(known) < _ROWS or not isinstance(known[0], str):
         return False
     return len(set(known.tolist())) > _OWN * len(known)
+
+
+def suggest(columns: Mapping[str, Column], noun: str, id_name: str) -> dict[str, Kind]:
+    """Return what is likely right for columns of users or items, where it is not what they are.
+
+    Numbers are standardised, whole numbers of many values cut into ten buckets, dates left out;
+    texts most of which are different are content, of users left out.
+    """
+    found: dict[str, Kind] = {}
+    for name, column in columns.items():
+        values = column.values
+        if name == id_name:
+            continue
+        if is_nearly_unique(column):
+            if infer_kind(column, name) == "categorical":
+                found[name] = None if noun == "user" else "content"
+        elif values.dtype.kind == "f":
+            found[name] = standardise()
+        elif values.dtype.kind in "iu" and len(np.unique(values[~column.null])) > _MANY:
+            found[name] = bucketise(10)
+    return found
 
 
 def infer_kind(column: Column, name: str) -> str | None:

@@ -110,6 +110,8 @@ def refuse_nulls(column: Column, name: str) -> None:
 
 def as_column(values: Any, name: str) -> Column:
     """Return an array, or a list of values, as a column."""
+    if isinstance(values, Column):
+        return values
     if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
         return Column(values.data, np.ma.getmaskarray(values))
     array = values if isinstance(values, np.ndarray) else None

@@ -10,7 +10,7 @@ from metarec.arrays import check_finite
 from metarec.cleaning import Cleaner, Cleaning, CleaningReport, Step, notes
 from metarec.entities import Entities, encoded
 from metarec.errors import InvalidTypeError, InvalidValueError
-from metarec.fields import KINDS, Kind
+from metarec.fields import KINDS, Kind, suggest
 from metarec.frames import Column, as_numbers, as_timestamp, read_columns, require
 from metarec.roles import AUTO, assign, id_column
 from metarec.schema import Origin
@@ -23,9 +23,17 @@ Names = Mapping[str, Any]  # a column may have any name; None: there is none
 
 
 def of_frames(
-    frames: Mapping[str, Any], names: Names, fields: Mapping[str, Kind], rules: Cleaning | None
+    frames: Mapping[str, Any],
+    names: Names,
+    fields: Mapping[str, Kind],
+    rules: Cleaning | None,
+    *,
+    suggested: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments of `Dataset` from tables of ratings, users and items."""
+    """Return the arguments of `Dataset` from tables of ratings, users and items.
+
+    Where it is `suggested`, columns that `fields` does not name become what `suggest` says.
+    """
     columns = read_columns(frames["ratings"], "ratings")
     found = assign(columns, names, "ratings")
     tables: dict[str, dict[str, Column]] = {}
@@ -39,6 +47,8 @@ def of_frames(
     id_names = {}
     for noun, table in tables.items():
         name = id_names[noun] = id_column(table, noun, found[noun])
+        if suggested:
+            kinds = suggest(table, noun, name) | kinds
         described[noun] = Entities.from_columns(noun, name, table, kinds)
     made = of_columns(columns, described, found, rules, unused)
     made["origin"].id_names.update(id_names)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.cleaning import Step
-from metarec.display import html_table
+from metarec.display import counted, html_table
 from metarec.vocabulary import find_nulls
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _of_entities(
         kind = "" if values is None else _type(values)
         if name in fields:
             made = fields[name]
-            about = f"{made.size:,} {'numbers' if made.kind == 'dense' else 'values'}"
+            about = counted(made.size, "number" if made.kind == "dense" else "value")
             if name in entities.transforms:
                 transform = entities.transforms[name]
                 about += f", {transform!r}" + (f": {transform.about}" if transform.about else "")

@@ -1,0 +1,46 @@
+"""Train a model on all ratings and write it to a file."""
+
+import argparse
+from pathlib import Path
+
+from metarec.command import models, tables
+from metarec.command.evaluate import check_output, fit
+from metarec.errors import InvalidValueError
+
+USAGE = "RATINGS --out FILE [--users FILE] [--items FILE] [options]"
+ABOUT = """\
+train a model on all ratings and write it to a file
+
+Evaluate first: the file does not tell how good the model is. It has what was learned, the items and
+their features, but no ratings and no users.
+
+examples:
+  metarec train ratings.csv --out model.metarec
+  metarec train ratings.csv --items movies.csv --users people.csv --out model.metarec
+  metarec train ratings.parquet --model MeLU --set epochs=20 --out melu.metarec
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    tables.add_arguments(parser)
+    models.add_arguments(parser, several=False)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="where to, such as model.metarec"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do it."""
+    check_output(options.out, "--out", (".metarec",))
+    name = options.model or models.DEFAULT
+    if not hasattr(models.make(name, options, clicks=False), "save"):
+        can = [each for each, kind in models.known().items() if hasattr(kind, "save")]
+        raise InvalidValueError(f"--model: {name} cannot be saved, only {', '.join(can)}")
+    data = tables.read(options)
+    model = models.make(name, options, clicks=tables.is_clicks(data))
+    fit(model, data, None)
+    model.save(options.out)
+    size = options.out.stat().st_size / 1e6
+    print(f"\nThe model: {options.out} ({size:.1f} MB). For somebody new:")
+    print(f"  metarec recommend {options.out} --history HISTORY.csv -k 10")
