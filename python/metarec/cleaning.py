@@ -247,7 +247,7 @@ class Cleaner:
         out = ids.encode(given, self._label(noun)) < 0
         if not out.any():
             return
-        example = given[int(np.argmax(out))]
+        example = given[out][:1].tolist()[0]
         why = f"{self._label(noun)} is not in {noun}s, such as {example!r}"
         if action == "refuse":
             raise InvalidValueError(f"{why}: {int(out.sum())} ratings, wanted none")

@@ -46,9 +46,8 @@ def transformed(column: Column, name: str, transform: Transform) -> Field:
     """Return the field that a fitted transform makes of a column."""
     if transform.result == "hashed" and infer_kind(column, name) == "bag":
         values, offsets = _flat(column, name)
-        keep = ~find_nulls(values)
-        kept = Column(values[keep], np.zeros(int(keep.sum()), np.bool_))
-        return Bag(transform(kept, name), offsets_of(keep)[offsets], transform.size)
+        given = Column(values, np.zeros(len(values), np.bool_))
+        return Bag(transform(given, name), offsets, transform.size)
     result = transform(column, name)
     if transform.result == "dense":
         return Dense(np.ascontiguousarray(np.nan_to_num(result), np.float32))
@@ -131,22 +130,24 @@ def _as_bag(value: Any) -> Iterable[Any]:
 
 
 def _flat(column: Column, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the values of all bags in one array, and where each bag begins."""
     values = column.values
     if column.null.any():
         values = values.astype(object)
         values[column.null] = None
     bags = split_bags(values)
     offsets = offsets_of(np.fromiter(map(len, bags), np.int64, len(bags)))
-    return as_values(chain.from_iterable(bags), name), offsets
-
-
-def _bag(column: Column, name: str) -> tuple[Field, Vocabulary]:
-    flat, offsets = _flat(column, name)
+    flat = as_values(chain.from_iterable(bags), name)
     keep = ~find_nulls(flat)
     if flat.dtype == object:
         keep &= np.not_equal(flat, "").astype(np.bool_)
-    vocabulary, ids = Vocabulary.of(flat[keep], name)
-    return Bag(ids, offsets_of(keep)[offsets], len(vocabulary)), vocabulary
+    return flat[keep], offsets_of(keep)[offsets]
+
+
+def _bag(column: Column, name: str) -> tuple[Field, Vocabulary]:
+    values, offsets = _flat(column, name)
+    vocabulary, ids = Vocabulary.of(values, name)
+    return Bag(ids, offsets, len(vocabulary)), vocabulary
 
 
 def _dense(column: Column, name: str) -> Dense:

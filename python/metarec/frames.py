@@ -174,7 +174,7 @@ def as_numbers(column: Column, name: str) -> NDArray[Any]:
     """Return a column of numbers, none of which may be missing."""
     refuse_nulls(column, name)
     values = column.values
-    if values.dtype == object and len(values):
+    if values.dtype == object:
         kinds = set(map(type, values.tolist()))
         if all(issubclass(kind, (int, float, np.number, Decimal)) for kind in kinds):
             values = values.astype(np.float64)

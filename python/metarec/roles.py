@@ -32,6 +32,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
         ("time", "datetime", "unixreviewtime", "unixtime", "ratedat", "createdat", "date", "ts"),
     ),
 }
+_SAY = ("say which it is: in Python ", ", in a shell --")
 _OPTIONAL = ("timestamp",)
 
 
@@ -59,14 +60,14 @@ def _guess(columns: Collection[str], role: str, table: str) -> str | None:
             return found[0]
         if found:
             raise InvalidValueError(
-                f"{table}: the {role} could be in {' or '.join(map(repr, found))}; say which, such "
-                f"as {role}={found[0]!r}"
+                f"{table}: the {role} could be in {' or '.join(map(repr, found))}; {_SAY[0]}{role}"
+                f"={found[0]!r}{_SAY[1]}{role}-column {found[0]}"
             )
     if role in _OPTIONAL:
         return None
     raise InvalidValueError(
-        f"{table}: no column looks like the {role}, got {list(columns)}; say which it is, such as "
-        f"{role}={next(iter(columns), 'name')!r}"
+        f"{table}: no column looks like the {role}, got {list(columns)}; {_SAY[0]}{role}=..."
+        f"{_SAY[1]}{role}-column ..."
     )
 
 

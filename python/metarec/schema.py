@@ -181,6 +181,7 @@ def _nulls(values: NDArray[Any]) -> int:
 
 def _distinct(values: NDArray[Any]) -> str:
     try:
-        return f"{len({value for value in values.tolist() if value == value}):,} different"
+        known = {value for value in values.tolist() if value is not None and value == value}
+        return f"{len(known):,} different"
     except (TypeError, ValueError):
         return ""

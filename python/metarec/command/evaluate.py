@@ -30,7 +30,7 @@ examples:
   metarec evaluate ratings.csv --order time --new-items 0 --metric mae --metric ndcg@10
 """
 _REPORTS, _PICTURES = (".html", ".md", ".json"), (".png", ".svg", ".pdf")
-_STARS, _CLICKS = ("mae", "rmse", "ndcg@3"), ("ndcg@10", "hr@10", "mrr@10")
+_STARS, _CLICKS = ("mae", "rmse", "ndcg@3"), ("ndcg@10", "hr@10")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +71,9 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.plot, "--plot", _PICTURES)
     if options.plot is not None:
         picture.require()
+    wanted = options.model or [models.DEFAULT]
+    for name in wanted:
+        models.make(name, options, clicks=False)  # complains before there is work to lose
     data = tables.read(options)
     clicks = tables.is_clicks(data)
     chosen = [
