@@ -438,7 +438,7 @@ class Dataset:
         Raises
         ------
         InvalidTypeError
-            Ids or values are not all int or all str.
+            Ids or values of a type that no file can hold, such as a class of your own.
         """
         items, item_state = self._items.state(with_rows=True)
         users, user_state = self._users.state(with_rows=False)
