@@ -86,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (evaluate, train, recommend, info):
         name = command.__name__.rpartition(".")[2]
         first, _, rest = command.ABOUT.partition("\n")
-        usage = f"metarec {name} {command.USAGE}"
+        prog = f"metarec {name}"
         about = {"help": first, "description": first, "epilog": rest.strip("\n")}
-        sub = commands.add_parser(name, usage=usage, **about)
+        sub = commands.add_parser(name, prog=prog, usage=f"{prog} {command.USAGE}", **about)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser

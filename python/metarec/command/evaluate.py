@@ -126,7 +126,7 @@ def _splits(data: Dataset, options: argparse.Namespace, clicks: bool) -> Splits:
         options.new_users,
         options.new_items,
         min_ratings=options.min_ratings,
-        max_ratings=100 if high is None and not clicks else high,
+        max_ratings=max(100, options.min_ratings) if high is None and not clicks else high,
         query=options.query,
         order=options.order,
         seed=options.seed,
