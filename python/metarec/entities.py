@@ -46,12 +46,11 @@ class Entities:
     ) -> "Entities":
         """Return the entities that a frame describes, one row each."""
         table = f"{noun}s"
-        ids = Vocabulary(require_ids(columns, id_name, table), f"{table}[{id_name!r}]")
-        duplicate = ids.first_duplicate()
+        where = f"{table}[{id_name!r}]"
+        ids = Vocabulary(require_ids(columns, id_name, table), where)
+        duplicate = ids.first_duplicate(where)
         if duplicate is not None:
-            raise InvalidValueError(
-                f"{table}[{id_name!r}]: expected one row per id, got {duplicate!r} twice"
-            )
+            raise InvalidValueError(f"{where}: expected one row per id, got {duplicate!r} twice")
         fields: dict[str, Field] = {}
         values: dict[str, Vocabulary] = {}
         transforms: dict[str, Transform] = {}
@@ -293,7 +292,7 @@ def described(
     vocabulary = Vocabulary(np.arange(table.rows) if ids is None else ids, f"{noun}_ids")
     if len(vocabulary) != table.rows:
         raise InvalidValueError(f"{noun}_ids: expected {table.rows} ids, got {len(vocabulary)}")
-    duplicate = vocabulary.first_duplicate()
+    duplicate = vocabulary.first_duplicate(f"{noun}_ids")
     if duplicate is not None:
         raise InvalidValueError(f"{noun}_ids: expected distinct ids, got {duplicate!r} twice")
     return Entities(noun, vocabulary, table)

@@ -100,7 +100,7 @@ def infer_kind(column: Column, name: str) -> str | None:
         # Joining looks for the separator in all strings at once.
         return "bag" if "|" in "".join(map(str, known)) else "categorical"
     if isinstance(first, (list, tuple, set, frozenset, np.ndarray)):
-        inner = next((value for bag in known for value in bag if value is not None), None)
+        inner = next((value for bag in known for value in _as_bag(bag) if value is not None), None)
         return "dense" if isinstance(inner, (float, np.floating)) else "bag"
     if isinstance(first, (int, bool, np.generic)):
         return "categorical"

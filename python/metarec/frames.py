@@ -194,10 +194,13 @@ def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
             values = np.array(texts, "datetime64[us]")
         except ValueError as error:
             raise InvalidValueError(f"{name}: expected integers or datetimes; {error}") from None
+    if values.ndim != 1 or values.dtype.kind not in "Miuf":
+        got = f"{values.dtype.name} {list(values.shape)}"
+        raise InvalidTypeError(f"{name}: expected integers or datetimes [n], got {got}")
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]").astype(np.int64)
-    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
-        return values.astype(np.int64)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64, copy=False)
-    raise InvalidTypeError(f"{name}: expected integers or datetimes, got {values.dtype.name}")
+    if values.dtype.kind == "f" and not np.array_equal(values, np.trunc(values)):
+        raise InvalidTypeError(f"{name}: expected integers or datetimes, got fractions")
+    if len(values) and not -(2**63) <= values.min() <= values.max() < 2**63:
+        raise InvalidValueError(f"{name}: expected integers of 64 bits, got {values.max():g}")
+    return values.astype(np.int64, copy=False)

@@ -77,7 +77,7 @@ class Schema:
 
     def _rows(self) -> list[tuple[str, str, str, str, str]]:
         return [
-            (c.table, c.column, c.type, c.use, ", ".join(filter(None, (c.about, _missing(c)))))
+            (c.table, str(c.column), c.type, c.use, ", ".join(filter(None, (c.about, _missing(c)))))
             for c in self.columns
         ]
 

@@ -138,12 +138,15 @@ class Vocabulary:
         check_index(index.reshape(-1), len(self), name, low=0)
         return self.values[index]
 
-    def first_duplicate(self) -> Any:
+    def first_duplicate(self, name: str = "values") -> Any:
         """Return a value that occurs more than once, or None."""
         if self.values.dtype == np.int64:
             distinct, counts = np.unique(self.values, return_counts=True)
             return distinct[counts > 1][0].item() if (counts > 1).any() else None
-        places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+        try:
+            places = self._dictionary()
+        except TypeError as error:
+            raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
         if len(places) == len(self):
             return None
         first = np.ones(len(self), np.bool_)
