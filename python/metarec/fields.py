@@ -48,10 +48,17 @@ def transformed(column: Column, name: str, transform: Transform) -> Field:
         values, offsets = _flat(column, name)
         given = Column(values, np.zeros(len(values), np.bool_))
         return Bag(transform(given, name), offsets, transform.size)
-    result = transform(column, name)
-    if transform.result == "dense":
-        return Dense(np.ascontiguousarray(np.nan_to_num(result), np.float32))
-    return Categorical(result, transform.size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = transform(column, name)
+        if transform.result != "dense":
+            return Categorical(result, transform.size)
+        vectors = np.ascontiguousarray(result, np.float32)
+    far = ~np.isfinite(vectors).all(axis=1) & ~column.null
+    if far.any():
+        at = int(np.argmax(far))
+        raise InvalidValueError(f"{name}[{at}]: {transform!r} of {column.values[at]} is not finite")
+    vectors[column.null] = 0
+    return Dense(vectors)
 
 
 def is_nearly_unique(column: Column) -> bool:

@@ -63,12 +63,12 @@ class _Numeric(Transform):
     """A transform of numbers, or of vectors column by column."""
 
     def fitted(self, column: Column, name: str) -> Self:
-        return self._learned(numbers(column, name))
+        return self._learned(numbers(column, name), name)
 
     def __call__(self, column: Column, name: str) -> NDArray[Any]:
         return self.of(numbers(column, name), name)
 
-    def _learned(self, values: Numbers) -> Self:
+    def _learned(self, values: Numbers, name: str) -> Self:
         return self
 
     @abstractmethod
@@ -84,10 +84,13 @@ class _Standardise(_Numeric):
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
 
-    def _learned(self, values: Numbers) -> "_Standardise":
+    def _learned(self, values: Numbers, name: str) -> "_Standardise":
         count = np.maximum((~np.isnan(values)).sum(0), 1)
-        mean = np.nansum(values, 0) / count
-        deviation = np.sqrt(np.nansum((values - mean) ** 2, 0) / count)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.nansum(values, 0) / count
+            deviation = np.sqrt(np.nansum((values - mean) ** 2, 0) / count)
+        if not np.isfinite([mean, deviation]).all():
+            raise InvalidValueError(f"{name}: too large numbers to be standardised")
         # Of a constant nothing is left but rounding.
         constant = deviation <= 1e-12 * np.maximum(1, np.abs(mean))
         return replace(
@@ -148,7 +151,7 @@ class _Bucketise(_Numeric):
         """Number of buckets."""
         return len(self.edges) + 1
 
-    def _learned(self, values: Numbers) -> "_Bucketise":
+    def _learned(self, values: Numbers, name: str) -> "_Bucketise":
         if self.buckets is None:
             return self
         known = values[~np.isnan(values)]
@@ -244,7 +247,7 @@ class _Chain(Transform):
         values, parts = numbers(column, name), []
         for part in self.parts:
             assert isinstance(part, _Numeric)
-            parts.append(part._learned(values))
+            parts.append(part._learned(values, name))
             values = parts[-1].of(values, name)
         return _Chain(tuple(parts))
 

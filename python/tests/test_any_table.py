@@ -1,5 +1,6 @@
 """Whatever is in a table, a data set is made of it or an error of metarec names what is wrong."""
 
+import contextlib
 import pickle
 import warnings
 
@@ -36,6 +37,11 @@ COLUMNS = st.one_of(
     ),
 )
 TABLES = st.dictionaries(st.sampled_from(["user", "item", "rating", "time", "x", 0]), COLUMNS)
+SMALL = st.lists(st.integers(0, 3), min_size=3, max_size=3)
+STARS = st.one_of(SMALL, st.lists(st.one_of(st.none(), st.floats(0, 9)), min_size=3, max_size=3))
+MORE = {"x": COLUMNS, "time": COLUMNS}
+RATINGS = st.fixed_dictionaries({"user": SMALL, "item": SMALL, "rating": STARS}, optional=MORE)
+THINGS = st.fixed_dictionaries({"id": st.permutations([0, 1, 2])}, optional=MORE)
 KINDS = st.sampled_from(
     [
         *("categorical", "bag", "dense", "content", None),
@@ -58,9 +64,9 @@ RULES = st.builds(
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
-    TABLES,
-    st.one_of(st.none(), TABLES),
-    st.one_of(st.none(), TABLES),
+    st.one_of(RATINGS, RATINGS, RATINGS, TABLES),
+    st.one_of(st.none(), THINGS, THINGS, TABLES),
+    st.one_of(st.none(), THINGS, THINGS, TABLES),
     st.one_of(st.none(), st.just("auto"), st.dictionaries(st.sampled_from(["x", "time"]), KINDS)),
     st.one_of(st.none(), RULES),
 )
@@ -76,6 +82,14 @@ def test_any_table(ratings, users, items, fields, rules):
     assert np.isfinite(data.rating).all()
     assert repr(data) and repr(data.schema) and repr(data.cleaning) and data._repr_html_()
     data.tasks()
+    for rows in ([], [0] if len(data) else []):
+        with contextlib.suppress(mr.MetarecError):  # numbers far beyond those of these rows
+            fitted = data.fitted_on(data.view(np.array(rows)))
+            assert (fitted.users is None) == (data.users is None)
+    again = mr.Dataset.from_state(*data.schema_state())
+    assert again.item_ids(np.arange(data.item_count)).tolist() == (
+        data.item_ids(np.arange(data.item_count)).tolist()
+    )
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
