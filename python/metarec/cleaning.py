@@ -35,7 +35,8 @@ class Cleaning:
     Parameters
     ----------
     missing : "refuse" or "drop"
-        A rating without user, item, rating or time, or whose rating is not finite.
+        A rating without user, item, rating or time, or whose rating is not finite; a row of the
+        tables of users and items without an id.
     scale : (low, high), optional
         The ratings that can be.
     out_of_range : "refuse", "drop" or "clip"
@@ -45,7 +46,8 @@ class Cleaning:
         Kept, all their features are unknown.
     duplicates : "keep", "first", "last", "mean" or "refuse"
         A user's several ratings of an item. First and last are by time where there are times, else
-        by row. The mean stands in the row of the last.
+        by row. The mean stands in the row of the last. First and last are also kept of several rows
+        of an id in the tables of users and items, which else are refused.
     constant_users : "keep" or "drop"
         Users of at least five ratings which are all the same: they say nothing of their taste.
         Where all ratings are the same, as of clicks, nobody is dropped.
@@ -192,15 +194,9 @@ class Cleaner:
         return as_numbers(column, self._label("rating")).astype(np.float64)
 
     def _drop(self, out: Mask, rule: str, why: str) -> None:
-        if not out.any():
-            return
-        self.steps.append(Step(rule, int(out.sum()), "dropped", why))
-        kept = ~out
-        self.columns = {
-            name: Column(column.values[kept], column.null[kept])
-            for name, column in self.columns.items()
-        }
-        self._row = self._row[kept]
+        if out.any():
+            self.columns = _without(self.columns, out, rule, why, self.steps)
+            self._row = self._row[~out]
 
     # Rules
 
@@ -298,6 +294,38 @@ class Cleaner:
                 users, items = self._codes("user"), self._codes("item")
                 out, why = find(residuals(users, items, self._rating()), users, threshold)
                 self._drop(out, rule, why)
+
+
+def clean_table(
+    table: dict[str, Column], noun: str, id_name: str, rules: Cleaning
+) -> tuple[dict[str, Column], list[Step]]:
+    """Return a table of users or items without rows that have no id, or that of another row."""
+    steps: list[Step] = []
+    label = f"{noun}s[{id_name!r}]"
+    if rules.missing == "drop" and table[id_name].null.any():
+        out = table[id_name].null
+        why = f"{label} is missing, first in row {int(np.argmax(out))}"
+        table = _without(table, out, "missing", why, steps)
+    if rules.duplicates in ("first", "last"):
+        codes = Vocabulary.of(require_ids(table, id_name, f"{noun}s"), label)[1]
+        last = rules.duplicates == "last"
+        kept = np.unique(codes[::-1] if last else codes, return_index=True)[1]
+        out = np.ones(len(codes), np.bool_)
+        out[len(codes) - 1 - kept if last else kept] = False
+        why = f"of the rows of one id in {label} the {rules.duplicates} is kept"
+        table = _without(table, out, "duplicates", why, steps)
+    return table, steps
+
+
+def _without(
+    columns: dict[str, Column], out: Mask, rule: str, why: str, steps: list[Step]
+) -> dict[str, Column]:
+    if not out.any():
+        return columns
+    steps.append(Step(rule, int(out.sum()), "dropped", why))
+    return {
+        name: Column(column.values[~out], column.null[~out]) for name, column in columns.items()
+    }
 
 
 def constant_users(users: Codes, ratings: NDArray[Any]) -> Mask:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.arrays import check_finite
-from metarec.cleaning import Cleaner, Cleaning, CleaningReport, Step, notes
+from metarec.cleaning import Cleaner, Cleaning, CleaningReport, Step, clean_table, notes
 from metarec.entities import Entities, encoded
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.fields import KINDS, Kind, suggest
@@ -42,20 +42,29 @@ def of_frames(
         if frame is not None:
             tables[noun] = read_columns(frame, f"{noun}s")
     kinds = _checked(fields, tables)
-    unused = _unusable_time(columns, names, found)
+    told = _unusable_time(columns, names, found)
     described: dict[str, Entities | None] = {"user": None, "item": None}
     id_names = {}
     for noun, table in tables.items():
         name = id_names[noun] = id_column(table, noun, found[noun])
+        if rules is not None:
+            table, steps = clean_table(table, noun, name, _rules(rules))
+            told += steps
         if suggested:
             kinds = suggest(table, noun, name) | kinds
         described[noun] = Entities.from_columns(noun, name, table, kinds)
-    made = of_columns(columns, described, found, rules, unused)
+    made = of_columns(columns, described, found, rules, told)
     made["origin"].id_names.update(id_names)
     made["content_columns"] = tuple(
         name for name, kind in kinds.items() if kind == "content" and name in tables.get("item", {})
     )
     return made
+
+
+def _rules(rules: Any) -> Cleaning:
+    if not isinstance(rules, Cleaning):
+        raise InvalidTypeError(f"clean: expected Cleaning, got {type(rules).__name__}")
+    return rules
 
 
 def _checked(
@@ -79,18 +88,16 @@ def of_columns(
     described: Mapping[str, Entities | None],
     names: Names,
     rules: Cleaning | None = None,
-    unused: Sequence[Step] = (),
+    told: Sequence[Step] = (),
 ) -> dict[str, Any]:
     """Return the arguments of `Dataset` from the ratings' columns and what is known of the rest."""
-    if rules is not None and not isinstance(rules, Cleaning):
-        raise InvalidTypeError(f"clean: expected Cleaning, got {type(rules).__name__}")
     for name in names.values():
         if name is not None:
             require(columns, name, "ratings")
     cleaner = Cleaner(columns, names)
     if rules is not None:
         ids = {noun: found.ids for noun, found in described.items() if found is not None}
-        cleaner.apply(rules, ids)
+        cleaner.apply(_rules(rules), ids)
     columns = cleaner.columns
     entities, codes = {}, {}
     for noun in ("user", "item"):
@@ -104,7 +111,7 @@ def of_columns(
         "user_entities": entities["user"],
         "item_entities": entities["item"],
         "scale": (float(rating.min()), float(rating.max())) if len(rating) else (0.0, 0.0),
-        "origin": _origin(cleaner, names, unused),
+        "origin": _origin(cleaner, names, told),
     }
 
 

@@ -129,6 +129,21 @@ def test_ids_without_a_row_in_the_tables():
         Dataset.from_frames(ratings, *tables, clean=Cleaning(unknown="refuse"))
 
 
+def test_rows_of_the_tables():
+    ratings = {"user": [1, 2], "item": [7, 8], "rating": [1, 2]}
+    items = {"item": [7, None, 8, 7], "g": ["a", "b", "c", "d"]}
+    for rule, kept in (("first", ["a", "c"]), ("last", ["c", "d"])):
+        rules = Cleaning(missing="drop", duplicates=rule)
+        data = Dataset.from_frames(ratings, items=items, clean=rules)
+        assert data.item_columns["g"].tolist() == kept
+        assert said(data) == [("missing", 1, "dropped"), ("duplicates", 1, "dropped")]
+        assert "items['item'] is missing, first in row 1" in str(data.cleaning)
+    with pytest.raises(InvalidValueError, match=r"items\['item'\]: .*one row per id, got 7 twice"):
+        Dataset.from_frames(ratings, items=items, clean=Cleaning(missing="drop"))
+    with pytest.raises(InvalidValueError, match=r"items\['item'\]: expected no missing values"):
+        Dataset.from_frames(ratings, items=items, clean=Cleaning(duplicates="last"))
+
+
 def crowd(users=40, items=30, seed=0):
     """Ratings that follow user and item but for a little; every user rates every item."""
     rng = np.random.default_rng(seed)

@@ -178,6 +178,17 @@ def test_texts_that_look_like_numbers_are_found(folder, tmp_path):
     assert "unknown" not in done.stderr and len(done.stdout.splitlines()) == 11
 
 
+def test_train_chooses_the_number_of_epochs_unless_it_is_given(folder):
+    out = ("--set", "attention=0", "--out", "t.metarec")
+    told = run("train", "ratings.csv", *out, cwd=folder).stdout
+    chosen = int(told.partition("least after epoch ")[2].split()[0])
+    model = mr.load(folder / "t.metarec")
+    assert 1 <= chosen <= 28 and model.epochs == chosen == len(model.history_)
+    assert model.trained_on_.mask.all()
+    told = run("train", "ratings.csv", *out, "--set", "epochs=2", cwd=folder).stdout
+    assert "How many" not in told and mr.load(folder / "t.metarec").epochs == 2
+
+
 def test_info(folder):
     shown = run("info", "m.metarec", cwd=folder).stdout
     assert shown.startswith("ColdStart(epochs=1)") and "80 items, ratings from 1 to 5" in shown

@@ -21,7 +21,7 @@ def known() -> dict[str, type]:
     return {
         name: kind
         for name, kind in sorted(found.items())
-        if isinstance(kind, type) and issubclass(kind, (Preset, Estimator)) and kind is not Blend
+        if isinstance(kind, type) and issubclass(kind, (Preset, Estimator))
     }
 
 
@@ -53,7 +53,7 @@ def make(name: str, options: argparse.Namespace, *, clicks: bool) -> Any:
         raise InvalidValueError(f"--model: there is no {name!r}; there are {', '.join(known())}")
     given = {key: value(text) for key, text in pairs(options.set, "--set").items()}
     try:
-        model = by_name[key]()
+        model = _blend(options.seed) if by_name[key] is Blend else by_name[key]()
         has = model.get_params(deep=False)
         if "seed" in has:
             given.setdefault("seed", options.seed)
@@ -62,3 +62,7 @@ def make(name: str, options: argparse.Namespace, *, clicks: bool) -> Any:
         return model.set_params(**given)
     except (InvalidTypeError, InvalidValueError, TypeError) as error:
         raise InvalidValueError(f"--set: {error}") from error
+
+
+def _blend(seed: int) -> Blend:
+    return Blend([metarec.ColdStart(seed=seed), metarec.BayesianMF(seed=seed)])
