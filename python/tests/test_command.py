@@ -1,5 +1,6 @@
 """The command itself, as somebody runs it: in a process of its own, on small files."""
 
+import argparse
 import csv
 import os
 import subprocess
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import metarec as mr
-from metarec.command import main
+from metarec.command import main, models
 
 QUICK = ["--draws", "1", "--set", "epochs=1"]
 
@@ -238,6 +239,23 @@ def test_what_is_wrong_is_said_in_one_line(folder, arguments, message, monkeypat
     assert main(arguments) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith("metarec: error: ") and message in said[0]
+
+
+def test_what_is_not_installed_is_said_before_the_work(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.chdir(folder)
+    assert main(["evaluate", "ratings.csv", "--plot", "r.png"]) == 2
+    told = capsys.readouterr()
+    assert "pip install 'metarec[plot]'" in told.err and told.out == ""
+
+
+def test_every_model_that_is_named_can_be_made():
+    options = argparse.Namespace(set=[], seed=3)
+    for name, kind in models.known().items():
+        model = models.make(name.lower(), options, clicks=False)
+        assert type(model) is kind
+        assert getattr(model, "seed", 3) == 3
+    assert {"ColdStart", "MeLU", "BayesianMF", "Blend", "ALS"} <= models.known().keys()
 
 
 def test_no_traceback_either_from_the_process(folder):

@@ -90,7 +90,7 @@ def test_what_is_shown():
         "  items    genres   str      bag      2 values",
         "  items    year     int      content  1 different, 1 missing",
     ]
-    assert "<table>" in data.schema._repr_html_()
+    assert "<table>" in data.schema._repr_html_() and "Schema" in data._repr_html_()
     assert data.schema.to_dict()[0]["use"] == "user id" and len(data.schema) == 6
     assert str(data.view([0]).schema) == str(data.schema)
     assert "the id itself" in str(Dataset.from_arrays([1], ["x"], [3]).schema)
