@@ -9,10 +9,11 @@
 
 from typing import Any
 
-from metarec import baselines, datasets, errors, plot, split
+from metarec import baselines, datasets, errors, features, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
+from metarec.cleaning import Cleaning
 from metarec.cold_start import ColdStart
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
@@ -39,6 +40,7 @@ __all__ = [
     "BayesianMF",
     "Blend",
     "Categorical",
+    "Cleaning",
     "ColdStart",
     "Component",
     "Dataset",
@@ -62,6 +64,7 @@ __all__ = [
     "datasets",
     "errors",
     "evaluate",
+    "features",
     "load",
     "meta_learning",
     "meta_learning_recommendation",

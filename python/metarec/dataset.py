@@ -2,30 +2,28 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metarec.arrays import check_finite, check_index, offsets_of
+from metarec.arrays import check_index, offsets_of
+from metarec.cleaning import Cleaning, CleaningReport
 from metarec.display import html_table
-from metarec.entities import Entities, described, encoded
+from metarec.entities import Entities, described
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
-from metarec.frames import (
-    KINDS,
-    Column,
-    as_timestamp,
-    read_columns,
-    refuse_nulls,
-    require,
-)
+from metarec.fields import Kind
+from metarec.frames import read_columns
+from metarec.known import Known
+from metarec.making import cleaned, of_columns, of_frames
 from metarec.provenance import fingerprint
+from metarec.roles import AUTO
+from metarec.schema import Origin, Schema, schema_of
 from metarec.tasks import TaskSet
 
 
-class Dataset:
+class Dataset(Known):
     """Ratings of items by users, made by `from_arrays`, `from_frames` or `metarec.datasets`.
 
     Users and items are numbered ("codes"); the ids of your data, of any hashable type, are kept and
@@ -69,15 +67,18 @@ class Dataset:
         folder: Path | None = None,
         truth: Any = None,
         content_columns: tuple[str, ...] = (),
+        origin: Origin | None = None,
     ) -> None:
         self.user, self.item, self.rating, self.timestamp = user, item, rating, timestamp
         self.scale, self.folder, self.truth = scale, folder, truth
         self.content_columns = content_columns
+        self._origin = Origin() if origin is None else origin
         self._users, self._items = user_entities, item_entities.with_id_field()
         self._grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._whole: Dataset | None = None
         self._rows: NDArray[np.int64] | None = None
         self._fingerprint: str | None = None
+        self._cleaning: CleaningReport | None = None
 
     # Making one
 
@@ -112,14 +113,14 @@ class Dataset:
         array([6])
         """
         ratings = {"user": user, "item": item, "rating": rating}
+        names = {name: name for name in ratings} | {"timestamp": None}
         if timestamp is not None:
-            ratings["timestamp"] = timestamp
-        return cls._from_columns(
-            read_columns(ratings, "ratings"),
-            described("user", users, user_ids),
-            described("item", items, item_ids),
-            ("user", "item", "rating", None if timestamp is None else "timestamp"),
-        )
+            ratings["timestamp"], names["timestamp"] = timestamp, "timestamp"
+        known = {
+            "user": described("user", users, user_ids),
+            "item": described("item", items, item_ids),
+        }
+        return cls(**of_columns(read_columns(ratings, "ratings"), known, names))
 
     @classmethod
     def from_frames(
@@ -128,14 +129,16 @@ class Dataset:
         users: Any = None,
         items: Any = None,
         *,
-        user: str = "user",
-        item: str = "item",
-        rating: str = "rating",
-        timestamp: str | None = None,
-        fields: Mapping[str, str | None] | None = None,
+        user: str = AUTO,
+        item: str = AUTO,
+        rating: str | None = AUTO,
+        timestamp: str | None = AUTO,
+        fields: Mapping[str, Kind] | str | None = None,
+        clean: Cleaning | None = None,
     ) -> "Dataset":
-        """Return a data set of frames: pandas, polars, pyarrow and the like, or dicts of arrays.
+        """Return a data set of tables: pandas, polars, pyarrow, DuckDB, dicts of arrays, or files.
 
+        What each column was taken for is told by `schema`, what became of rows by `cleaning`.
         Columns of `users` and `items` become fields by their type: integers, booleans and strings
         categorical; lists and ``a|b`` strings bags; floats and vectors dense; dates none. Missing
         values are unknown (−1), left out of a bag, zero in a vector, as are all features of users
@@ -145,20 +148,40 @@ class Dataset:
 
         Parameters
         ----------
-        ratings : frame
+        ratings : frame, dict of arrays, or path
             One row per rating, with the columns named by `user`, `item`, `rating` and `timestamp`.
-        users, items : frame, optional
-            One row per id, which is in a column of the same name as in `ratings`.
-        fields : mapping, optional
-            Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above;
-            None leaves a column out of the features. pandas makes floats of integers where values
-            are missing: say "categorical" there.
+            Lazy frames are collected. Files are CSV (``.csv``, ``.tsv``, ``.gz``) or Parquet.
+        users, items : frame, dict of arrays, or path, optional
+            One row per id, which is in a column of the same name as in `ratings`, or of a usual
+            one.
+        user, item, rating, timestamp : str or None
+            Names of columns; "auto" looks among the usual ones, such as ``userId``, ``movieId`` and
+            ``stars``. None: there are no times; there are no ratings, and every row counts as 1.
+        fields : mapping, or "auto"
+            Kinds by column, "categorical", "bag" or "dense", where they differ from the rule above,
+            or a transform of `metarec.features`: ``standardise()``, ``bucketise(10)``,
+            ``hash(1000)``. None leaves a column out of the features, and so does "content", whose
+            words `ColdStart` uses. pandas makes floats of integers where values are missing: say
+            "categorical" there. "auto": numbers are standardised, whole numbers of more than twenty
+            values cut into ten buckets; texts most of which are different are content, of users
+            left out.
+        clean : Cleaning, optional
+            What becomes of rows that are missing, double, impossible or out of line. None: a
+            missing value is refused, nothing is dropped.
 
         Raises
         ------
         InvalidValueError
-            A column is not there, an id or rating is missing, an id has two rows in `users` or
-            `items`, or none of their ids is in `ratings`, such as strings there, integers here.
+            A column is not there or not to be guessed, an id or rating is missing, an id has two
+            rows in `users` or `items`, or none of their ids is in `ratings`, such as strings there,
+            integers here.
+        MissingDependencyError
+            No library that reads Parquet is installed.
+
+        Warns
+        -----
+        UserWarning
+            Texts most of which are different, such as titles, would become a categorical field.
 
         Examples
         --------
@@ -170,90 +193,27 @@ class Dataset:
         >>> Dataset.from_frames(ratings, items=movies, fields=fields).items
         FeatureTable(2 rows; item: categorical 2, genre: bag 3)
         """
-        kinds = dict(fields or {})
-        tables: dict[str, dict[str, Column]] = {}
-        for noun, frame in (("user", users), ("item", items)):
-            if frame is not None:
-                tables[noun] = read_columns(frame, f"{noun}s")
-        known = {name for table in tables.values() for name in table}
-        for name, kind in kinds.items():
-            if name not in known:
-                raise InvalidValueError(f"fields: no column {name!r} in users or items")
-            if kind not in KINDS:
-                raise InvalidValueError(f"fields[{name!r}]: expected one of {KINDS}, got {kind!r}")
-        entities = {
-            noun: Entities.from_columns(noun, id_name, tables[noun], kinds)
-            if noun in tables
-            else None
-            for noun, id_name in (("user", user), ("item", item))
-        }
-        return cls._from_columns(
-            read_columns(ratings, "ratings"),
-            entities["user"],
-            entities["item"],
-            (user, item, rating, timestamp),
-        )
-
-    @classmethod
-    def _from_columns(
-        cls,
-        columns: dict[str, Column],
-        users: Entities | None,
-        items: Entities | None,
-        names: tuple[str, str, str, str | None],
-    ) -> "Dataset":
-        user_name, item_name, rating_name, timestamp_name = names
-        users, user = encoded("user", user_name, users, columns)
-        items, item = encoded("item", item_name, items, columns)
-        label = f"ratings[{rating_name!r}]"
-        given = require(columns, rating_name, "ratings")
-        refuse_nulls(given, label)
-        if given.values.dtype.kind not in "iubf" or given.values.ndim != 1:
-            got = f"{given.values.dtype.name} {list(given.values.shape)}"
-            raise InvalidTypeError(f"{label}: expected numbers [n], got {got}")
-        rating = given.values.astype(np.float32, copy=False)
-        check_finite(rating, label)
-        timestamp = None
-        if timestamp_name is not None:
-            label = f"ratings[{timestamp_name!r}]"
-            timestamp = as_timestamp(require(columns, timestamp_name, "ratings"), label)
-        scale = (float(rating.min()), float(rating.max())) if len(rating) else (0.0, 0.0)
-        return cls(
-            user, item, rating, timestamp, user_entities=users, item_entities=items, scale=scale
-        )
+        frames = {"ratings": ratings, "users": users, "items": items}
+        names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+        if isinstance(fields, str) and fields != AUTO:
+            raise InvalidValueError(f"fields: expected a mapping or 'auto', got {fields!r}")
+        kinds = {} if fields is None or isinstance(fields, str) else fields
+        return cls(**of_frames(frames, names, kinds, clean, suggested=fields == AUTO))
 
     # Looking at it
 
     @property
-    def items(self) -> FeatureTable:
-        """Features of the items, one row per code."""
-        assert self._items.features is not None
-        return self._items.features
+    def schema(self) -> Schema:
+        """The columns that the data came with, their types, and what they are used as."""
+        return schema_of(self.root, self._users, self._items, self._origin)
 
     @property
-    def users(self) -> FeatureTable | None:
-        """Features of the users, one row per code; None where nothing is known of them."""
-        return self._users.features
-
-    @property
-    def item_columns(self) -> Mapping[str, NDArray[Any]]:
-        """The items' columns as they came, one entry per code."""
-        return MappingProxyType(self._items.columns)
-
-    @property
-    def user_columns(self) -> Mapping[str, NDArray[Any]]:
-        """The users' columns as they came, one entry per code."""
-        return MappingProxyType(self._users.columns)
-
-    @property
-    def user_count(self) -> int:
-        """Number of users known, with ratings in this view or not."""
-        return len(self._users.ids)
-
-    @property
-    def item_count(self) -> int:
-        """Number of items known, with ratings in this view or not."""
-        return len(self._items.ids)
+    def cleaning(self) -> CleaningReport:
+        """What was dropped or repaired when the data was made, and what is worth knowing of it."""
+        root = self.root
+        if root._cleaning is None:
+            root._cleaning = cleaned(root, self._users, self._items, self._origin)
+        return root._cleaning
 
     def view(self, rows: NDArray[Any]) -> "Dataset":
         """Return some of the ratings, by mask or row numbers; users, items and codes are shared."""
@@ -268,18 +228,7 @@ class Dataset:
             check_index(index, len(self), "rows", low=0)
         else:
             raise InvalidTypeError(f"rows: expected a mask or row numbers, got {index.dtype.name}")
-        view = Dataset(
-            self.user[index],
-            self.item[index],
-            self.rating[index],
-            None if self.timestamp is None else self.timestamp[index],
-            user_entities=self._users,
-            item_entities=self._items,
-            scale=self.scale,
-            folder=self.folder,
-            truth=self.truth,
-            content_columns=self.content_columns,
-        )
+        view = self._of(self._users, self._items, index)
         numbers = np.flatnonzero(index) if index.dtype == np.bool_ else index
         view._whole, view._rows = self.root, numbers if self._rows is None else self._rows[numbers]
         return view
@@ -293,20 +242,47 @@ class Dataset:
         >>> data.with_features(data.items, None).items
         FeatureTable(2 rows; item: categorical 2)
         """
-        own = Dataset(
-            self.user,
-            self.item,
-            self.rating,
-            self.timestamp,
-            user_entities=self._users.with_features(users),
-            item_entities=self._items.with_features(items),
+        own = self._of(self._users.with_features(users), self._items.with_features(items))
+        own._whole, own._rows = self.root, self.rows
+        return own
+
+    def fitted_on(self, training: "Dataset") -> "Dataset":
+        """Return the same ratings with the transforms' statistics of the training part alone.
+
+        `metarec.split` does it. The statistics are of the users and items with ratings in
+        `training`; before, they are of all. Without transforms the data set is returned as it is.
+
+        Examples
+        --------
+        >>> ratings = {"user": ["a", "b", "c"], "item": [1, 1, 1], "rating": [4, 5, 3]}
+        >>> users = {"user": ["a", "b", "c"], "age": [20.0, 40.0, 60.0]}
+        >>> fields = {"age": mr.features.standardise()}
+        >>> data = mr.Dataset.from_frames(ratings, users, fields=fields)
+        >>> data.fitted_on(data.view([0, 1])).users["age"].vectors.tolist()
+        [[-1.0], [1.0], [3.0]]
+        """
+        users = self._users.fitted_on(training.user)
+        items = self._items.fitted_on(training.item)
+        if users is self._users and items is self._items:
+            return self
+        own = self._of(users, items)
+        own._whole, own._rows = self.root, self.rows
+        return own
+
+    def _of(self, users: Entities, items: Entities, rows: Any = slice(None)) -> "Dataset":
+        return Dataset(
+            self.user[rows],
+            self.item[rows],
+            self.rating[rows],
+            None if self.timestamp is None else self.timestamp[rows],
+            user_entities=users,
+            item_entities=items,
             scale=self.scale,
             folder=self.folder,
             truth=self.truth,
             content_columns=self.content_columns,
+            origin=self._origin,
         )
-        own._whole, own._rows = self.root, self.rows
-        return own
 
     @property
     def root(self) -> "Dataset":
@@ -377,66 +353,7 @@ class Dataset:
             self._grouped = np.argsort(self.user, kind="stable"), counts
         return self._grouped
 
-    # Raw values
-
-    def item_codes(self, ids: Iterable[Hashable]) -> NDArray[np.int32]:
-        """Return the items' codes, −1 where an id is unknown."""
-        return self._items.ids.encode(ids, "items")
-
-    def item_ids(self, codes: ArrayLike) -> NDArray[Any]:
-        """Return the items' ids as they are in your data."""
-        return self._items.ids.decode(np.asarray(codes), "codes")
-
-    def user_codes(self, ids: Iterable[Hashable]) -> NDArray[np.int32]:
-        """Return the users' codes, −1 where an id is unknown."""
-        return self._users.ids.encode(ids, "users")
-
-    def user_ids(self, codes: ArrayLike) -> NDArray[Any]:
-        """Return the users' ids as they are in your data."""
-        return self._users.ids.decode(np.asarray(codes), "codes")
-
-    def user_features(self, user: Mapping[str, Any] | Hashable = None) -> FeatureTable | None:
-        """Return one user's features as a table of one row; None where no user has any.
-
-        Parameters
-        ----------
-        user : mapping, id or None
-            Raw values by field, such as ``{"age": 25}``: fields left out, missing values and values
-            never seen are unknown. Or the id of a user of the data. None: nothing is known.
-
-        Raises
-        ------
-        InvalidValueError
-            A field or the id is not in the data; the message names the fields there are.
-        """
-        if user is None or isinstance(user, Mapping):
-            return self._users.encode(user or {}, "user")
-        code = self._users.ids.encode([user], "user")
-        if code[0] < 0:
-            known = (
-                "leave user out: the data has no features of users"
-                if self.users is None
-                else f"give a dict of features, among {list(self.users.fields)}"
-            )
-            raise InvalidValueError(f"user: no user {user!r} in the data; {known}")
-        return None if self.users is None else self.users.row(int(code[0]))
-
-    # Saving the mapping
-
-    def schema_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and a JSON-able dict from which `from_state` makes the mapping again.
-
-        They hold the items and the users' fields and values, but no rating and no user.
-
-        Raises
-        ------
-        InvalidTypeError
-            Ids or values are not all int or all str.
-        """
-        items, item_state = self._items.state(with_rows=True)
-        users, user_state = self._users.state(with_rows=False)
-        state = {"items": item_state, "users": user_state, "scale": list(self.scale)}
-        return items | users, state
+    # From a file
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> "Dataset":
@@ -477,4 +394,6 @@ class Dataset:
         return f"Dataset({counts}{features})"
 
     def _repr_html_(self) -> str:
-        return html_table("Dataset", ("", "number", ""), self._parts())
+        parts = html_table("Dataset", ("", "number", ""), self._parts())
+        done = self.cleaning._repr_html_() if len(self.cleaning) else ""
+        return parts + self.schema._repr_html_() + done

@@ -12,3 +12,8 @@ def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[obje
 
     body = "".join(line(row, "td") for row in rows)
     return f"<table><caption>{escape(caption)}</caption>{line(header, 'th')}{body}</table>"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: 1 user, 2,000 users."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,5 +1,6 @@
 """The users or the items of a data set: who they are and what is known of them."""
 
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -10,14 +11,17 @@ from numpy.typing import NDArray
 from metarec.arrays import check_finite
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
-from metarec.frames import Column, infer_kind, make_field, require_ids, split_bags
+from metarec.fields import Kind, infer_kind, is_nearly_unique, make_field, split_bags, transformed
+from metarec.frames import Column, as_column, require_ids
+from metarec.transforms import Transform, from_state, to_state
 from metarec.vocabulary import Vocabulary
 
 
 class Entities:
     """Ids, features, the raw values behind the features' numbers, and all columns as they came.
 
-    `noun` is "user" or "item". Every array has one entry per id, in the order of `ids`.
+    `noun` is "user" or "item". Every array has one entry per id, in the order of `ids`; the first
+    `described` of them came with a row of their own.
     """
 
     def __init__(
@@ -27,37 +31,46 @@ class Entities:
         features: FeatureTable | None = None,
         values: Mapping[str, Vocabulary] | None = None,
         columns: Mapping[str, NDArray[Any]] | None = None,
+        transforms: Mapping[str, Transform] | None = None,
+        described: int | None = None,
     ) -> None:
         self.noun, self.ids, self.features = noun, ids, features
         self.values, self.columns = dict(values or {}), dict(columns or {noun: ids.values})
+        self.transforms = dict(transforms or {})
+        self.described = len(ids) if described is None else described
         self._numbers: dict[str, Vocabulary] = {}
 
     @classmethod
     def from_columns(
-        cls, noun: str, id_name: str, columns: dict[str, Column], kinds: Mapping[str, str | None]
+        cls, noun: str, id_name: str, columns: dict[str, Column], kinds: Mapping[str, Kind]
     ) -> "Entities":
         """Return the entities that a frame describes, one row each."""
         table = f"{noun}s"
-        ids = Vocabulary(require_ids(columns, id_name, table), f"{table}[{id_name!r}]")
-        duplicate = ids.first_duplicate()
+        where = f"{table}[{id_name!r}]"
+        ids = Vocabulary(require_ids(columns, id_name, table), where)
+        duplicate = ids.first_duplicate(where)
         if duplicate is not None:
-            raise InvalidValueError(
-                f"{table}[{id_name!r}]: expected one row per id, got {duplicate!r} twice"
-            )
+            raise InvalidValueError(f"{where}: expected one row per id, got {duplicate!r} twice")
         fields: dict[str, Field] = {}
         values: dict[str, Vocabulary] = {}
+        transforms: dict[str, Transform] = {}
         for name, column in columns.items():
             label = f"{table}[{name!r}]"
             if name == id_name and name not in kinds:
                 continue
             kind = kinds[name] if name in kinds else infer_kind(column, label)
-            if kind is None:
+            if kind is None or kind == "content":
                 continue
+            if name not in kinds and kind == "categorical" and is_nearly_unique(column):
+                _warn_of_unique(column, label, name, noun)
+            if isinstance(kind, Transform):
+                kind = transforms[name] = kind.fitted(column, label)
             fields[name], vocabulary = make_field(column, label, kind)
             if vocabulary is not None:
                 values[name] = vocabulary
         raw = {name: column.raw() for name, column in columns.items()} | {id_name: ids.values}
-        return cls(noun, ids, FeatureTable(fields) if fields else None, values, raw)
+        features = FeatureTable(fields) if fields else None
+        return cls(noun, ids, features, values, raw, transforms)
 
     def covering(self, others: NDArray[Any]) -> "Entities":
         """Return these and, with unknown features behind them, those of `others` not among them."""
@@ -72,7 +85,23 @@ class Entities:
             name: ids.values if column is self.ids.values else _padded(column, len(new))
             for name, column in self.columns.items()
         }
-        return Entities(self.noun, ids, features, self.values, columns)
+        known = self.transforms, self.described
+        return Entities(self.noun, ids, features, self.values, columns, *known)
+
+    def fitted_on(self, codes: NDArray[np.int32]) -> "Entities":
+        """Return these with the transforms' statistics of those of `codes` that have a row."""
+        if not self.transforms or self.features is None:
+            return self
+        rows = np.unique(codes)
+        rows = rows[rows < self.described]
+        fields, transforms = dict(self.features.fields), {}
+        for name, transform in self.transforms.items():
+            label, column = f"{self.noun}s[{name!r}]", as_column(self.columns[name], name)
+            seen = Column(column.values[rows], column.null[rows])
+            transforms[name] = transform.fitted(seen, label)
+            fields[name] = transformed(column, label, transforms[name])
+        known = self.values, self.columns, transforms, self.described
+        return Entities(self.noun, self.ids, FeatureTable(fields), *known)
 
     def with_id_field(self) -> "Entities":
         """Return these with the id itself as the only field, where there is no other."""
@@ -85,6 +114,7 @@ class Entities:
             FeatureTable({self.noun: numbers}),
             {self.noun: self.ids},
             self.columns,
+            described=self.described,
         )
 
     def with_features(self, features: FeatureTable | None) -> "Entities":
@@ -93,7 +123,13 @@ class Entities:
         values = {name: found for name, found in self.values.items() if name in known}
         if self.noun in known:
             values[self.noun] = self.ids
-        return Entities(self.noun, self.ids, features, values, self.columns)
+        transforms = {
+            name: made
+            for name, made in self.transforms.items()
+            if self.features is not None and known.get(name) is self.features[name]
+        }
+        of_rows = self.columns, transforms, self.described
+        return Entities(self.noun, self.ids, features, values, *of_rows)
 
     def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
         """Return a table of one row from raw values; what is left out or never seen is unknown."""
@@ -121,6 +157,8 @@ class Entities:
         return row
 
     def _encode(self, key: str, field: Field, value: Any, name: str) -> Field:
+        if key in self.transforms:
+            return self._transform(self.transforms[key], field, value, name)
         if isinstance(field, Dense):
             try:
                 vector = np.atleast_2d(np.asarray(value, field.vectors.dtype))
@@ -140,6 +178,20 @@ class Entities:
             ids = ids[ids >= 0]
             return Bag(ids, np.array([0, len(ids)], np.int64), field.size)
         return Categorical(np.array([vocabulary.place(value, name)], np.int32), field.size)
+
+    def _transform(self, transform: Transform, field: Field, value: Any, name: str) -> Field:
+        boxed = np.empty(1, object)
+        boxed[0] = value.tolist() if isinstance(value, np.ndarray) else value
+        row = transformed(Column(boxed, np.zeros(1, np.bool_)), name, transform)
+        if isinstance(field, Bag) and isinstance(row, Categorical):  # one value, such as "Drama"
+            row = Bag(row.ids, np.array([0, 1], np.int64), field.size)
+        if isinstance(field, Dense) and isinstance(row, Dense):
+            if row.size != field.size:
+                raise InvalidValueError(f"{name}: expected {field.size} number(s), got {value!r}")
+            return row
+        if type(row) is not type(field):
+            raise InvalidTypeError(f"{name}: expected one value, got {value!r}")
+        return row
 
     def _vocabulary(self, key: str, size: int) -> Vocabulary:
         # Without raw values (a table of the user's own) the numbers stand for themselves.
@@ -176,7 +228,8 @@ class Entities:
             else:
                 more, values[name] = vocabulary.state(f"{self.noun}.values.{name}")
                 arrays |= more
-        return arrays, {"ids": ids, "fields": fields, "values": values}
+        transforms = {name: to_state(made) for name, made in self.transforms.items()}
+        return arrays, {"ids": ids, "fields": fields, "values": values, "transforms": transforms}
 
     @classmethod
     def from_state(
@@ -194,11 +247,24 @@ class Entities:
             else Vocabulary.from_state(arrays, f"{noun}.values.{name}", kind)
             for name, kind in state["values"].items()
         }
-        return cls(noun, ids, features, values)
+        transforms = {name: from_state(made) for name, made in state["transforms"].items()}
+        return cls(noun, ids, features, values, None, transforms)
 
     def _without_rows(self) -> "Entities":
         features = None if self.features is None else self.features.take([])
-        return Entities(self.noun, Vocabulary([]), features, self.values)
+        return Entities(
+            self.noun, Vocabulary([]), features, self.values, transforms=self.transforms
+        )
+
+
+def _warn_of_unique(column: Column, label: str, name: str, noun: str) -> None:
+    known = column.values[~column.null].tolist()
+    content = "" if noun == "user" else f", or {{{name!r}: 'content'}} for the words in it"
+    warnings.warn(
+        f"{label}: {len(set(known)):,} different texts in {len(known):,} rows; as a feature it "
+        f"says little of a new {noun}: leave it out with fields={{{name!r}: None}}{content}",
+        stacklevel=5,
+    )
 
 
 def _is_given(value: Any) -> bool:
@@ -226,7 +292,7 @@ def described(
     vocabulary = Vocabulary(np.arange(table.rows) if ids is None else ids, f"{noun}_ids")
     if len(vocabulary) != table.rows:
         raise InvalidValueError(f"{noun}_ids: expected {table.rows} ids, got {len(vocabulary)}")
-    duplicate = vocabulary.first_duplicate()
+    duplicate = vocabulary.first_duplicate(f"{noun}_ids")
     if duplicate is not None:
         raise InvalidValueError(f"{noun}_ids: expected distinct ids, got {duplicate!r} twice")
     return Entities(noun, vocabulary, table)

@@ -12,6 +12,19 @@ from metarec import _metarec
 from metarec.arrays import check_index, offsets_of, ragged_range
 from metarec.display import html_table
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.transforms import Transform, bucketise, hash, log, standardise
+
+__all__ = [
+    "Bag",
+    "Categorical",
+    "Dense",
+    "FeatureTable",
+    "Transform",
+    "bucketise",
+    "hash",
+    "log",
+    "standardise",
+]
 
 if TYPE_CHECKING:
     Floats = NDArray[np.float32] | NDArray[np.float64]

@@ -1,23 +1,23 @@
-"""Reading tables of any kind, and turning their columns into features."""
+"""Tables of any kind as columns of NumPy."""
 
-from collections.abc import Iterable, Mapping
+import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
-from operator import methodcaller
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.arrays import offsets_of
-from metarec.errors import InvalidTypeError, InvalidValueError
-from metarec.features import Bag, Categorical, Dense, Field
-from metarec.vocabulary import Vocabulary, as_values, find_nulls
+from metarec.errors import InvalidTypeError, InvalidValueError, MissingDependencyError
+from metarec.vocabulary import as_values, find_nulls
 
 if TYPE_CHECKING:
     import narwhals as nw
 
-KINDS = ("categorical", "bag", "dense", None)
+_TIMES = (str, date)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,26 +38,47 @@ class Column:
 
 
 def read_columns(frame: Any, name: str) -> dict[str, Column]:
-    """Return the columns of a frame that narwhals knows, or of a dict of arrays."""
+    """Return the columns of a frame that narwhals knows, of a dict of arrays, or of a file."""
+    if isinstance(frame, (str, Path)):
+        from metarec.tables import read_file
+
+        return read_file(Path(frame), name)
     if isinstance(frame, Mapping):
-        columns = {key: _column(values, f"{name}[{key!r}]") for key, values in frame.items()}
+        columns = {key: as_column(values, f"{name}[{key!r}]") for key, values in frame.items()}
         lengths = {key: len(column.values) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidValueError(f"{name}: expected columns of one length, got {lengths}")
         return columns
+    return from_native(frame, name)
+
+
+def from_native(frame: Any, name: str) -> dict[str, Column]:
+    """Return the columns of a frame that narwhals knows; a lazy one is collected."""
     import narwhals as nw
 
     try:
         known = nw.from_native(frame)
+        eager = _collected(known) if isinstance(known, nw.LazyFrame) else known
     except TypeError:
         raise InvalidTypeError(
-            f"{name}: expected a pandas, polars or pyarrow table or a dict of arrays, "
-            f"got {type(frame).__name__}"
+            f"{name}: expected a table of pandas, polars, pyarrow or DuckDB, a dict of arrays, or "
+            f"the path of a CSV or Parquet file, got {type(frame).__name__}"
         ) from None
     except nw.exceptions.NarwhalsError as error:
         raise InvalidValueError(f"{name}: {error}") from error
-    eager = known.collect() if isinstance(known, nw.LazyFrame) else known
     return {key: _series(eager.get_column(key), f"{name}[{key!r}]") for key in eager.columns}
+
+
+def _collected(frame: "nw.LazyFrame[Any]") -> "nw.DataFrame[Any]":
+    if frame.implementation.is_polars():
+        return frame.collect()
+    for library in ("pyarrow", "pandas"):
+        if importlib.util.find_spec(library):
+            return frame.collect(backend=library)
+    raise MissingDependencyError(
+        f"a table of {frame.implementation.name.lower()} is read by pyarrow: "
+        "pip install 'metarec[parquet]'"
+    )
 
 
 def require(columns: Mapping[str, Column], key: str, name: str) -> Column:
@@ -82,108 +103,15 @@ def refuse_nulls(column: Column, name: str) -> None:
     if column.null.any():
         at, count = int(np.argmax(column.null)), int(column.null.sum())
         raise InvalidValueError(
-            f"{name}: expected no missing values, got {count}, first at row {at}"
+            f"{name}: expected no missing values, got {count}, first at row {at}; to drop "
+            "such rows: clean=Cleaning(missing='drop')"
         )
 
 
-def make_field(column: Column, name: str, kind: str | None) -> tuple[Field, Vocabulary | None]:
-    """Return a column as a field of the given kind, and the raw values behind its numbers."""
-    if kind == "dense":
-        return _dense(column, name), None
-    if column.values.ndim > 1:
-        column = Column(np.fromiter(column.values, object, len(column.values)), column.null)
-    if kind == "bag":
-        return _bag(column, name)
-    known = ~column.null
-    vocabulary, codes = Vocabulary.of(column.values[known], name)
-    ids = np.full(len(known), -1, np.int32)
-    ids[known] = codes
-    return Categorical(ids, len(vocabulary)), vocabulary
-
-
-def infer_kind(column: Column, name: str) -> str | None:
-    """Return what a column is by its type: None for dates, which are kept aside."""
-    values = column.values
-    if values.ndim == 2 or values.dtype.kind == "f":
-        return "dense"
-    if values.dtype.kind in "iub":
-        return "categorical"
-    if values.dtype.kind in "mM":
-        return None
-    known = values[~column.null]
-    if not len(known):
-        return "categorical"
-    first = known[0]
-    if isinstance(first, str):
-        # Joining looks for the separator in all strings at once.
-        return "bag" if "|" in "".join(map(str, known)) else "categorical"
-    if isinstance(first, (list, tuple, set, frozenset, np.ndarray)):
-        inner = next((value for bag in known for value in bag if value is not None), None)
-        return "dense" if isinstance(inner, (float, np.floating)) else "bag"
-    if isinstance(first, (int, bool, np.generic)):
-        return "categorical"
-    raise InvalidTypeError(
-        f"{name}: no rule for values of type {type(first).__name__}; choose a kind with "
-        f"fields={{...: 'categorical'}}, or None to leave it out of the features"
-    )
-
-
-def split_bags(values: NDArray[Any]) -> list[Any]:
-    """Return each row's values as a list: of `a|b` strings, of lists, nothing of None."""
-    listed = values.tolist() if values.dtype == object else values.reshape(-1, 1).tolist()
-    kinds = set(map(type, listed)) - {type(None)}
-    if kinds == {str}:
-        return list(map(methodcaller("split", "|"), (value or "" for value in listed)))
-    if all(issubclass(kind, (list, tuple, set, frozenset, np.ndarray)) for kind in kinds):
-        return [() if value is None else value for value in listed]
-    return [_as_bag(value) for value in listed]
-
-
-def _as_bag(value: Any) -> Iterable[Any]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return value.split("|")
-    return value if isinstance(value, Iterable) and not isinstance(value, bytes) else (value,)
-
-
-def _bag(column: Column, name: str) -> tuple[Field, Vocabulary]:
-    values = column.values
-    if column.null.any():
-        values = values.astype(object)
-        values[column.null] = None
-    bags = split_bags(values)
-    offsets = offsets_of(np.fromiter(map(len, bags), np.int64, len(bags)))
-    flat = as_values(chain.from_iterable(bags), name)
-    keep = ~find_nulls(flat)
-    if flat.dtype == object:
-        keep &= np.not_equal(flat, "").astype(np.bool_)
-    vocabulary, ids = Vocabulary.of(flat[keep], name)
-    return Bag(ids, offsets_of(keep)[offsets], len(vocabulary)), vocabulary
-
-
-def _dense(column: Column, name: str) -> Dense:
-    values, known = column.values, ~column.null
-    if values.dtype == object:
-        try:
-            rows = np.asarray(values[known].tolist(), np.float32)
-        except (TypeError, ValueError) as error:
-            raise InvalidValueError(
-                f"{name}: expected numbers or vectors of one length; {error}"
-            ) from None
-    else:
-        rows = values[known] if column.null.any() else values
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(np.float32)
-    rows = np.ascontiguousarray(rows[:, None] if rows.ndim == 1 else rows)
-    if not column.null.any():
-        return Dense(rows)
-    vectors = np.zeros((len(known), rows.shape[1]), rows.dtype)
-    vectors[known] = rows
-    return Dense(vectors)
-
-
-def _column(values: Any, name: str) -> Column:
+def as_column(values: Any, name: str) -> Column:
+    """Return an array, or a list of values, as a column."""
+    if isinstance(values, Column):
+        return values
     if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
         return Column(values.data, np.ma.getmaskarray(values))
     array = values if isinstance(values, np.ndarray) else None
@@ -242,14 +170,37 @@ def _read_series(series: "nw.Series[Any]") -> Column:
     return Column(values, null)
 
 
-def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
-    """Return whole numbers as they are, and datetimes in microseconds."""
+def as_numbers(column: Column, name: str) -> NDArray[Any]:
+    """Return a column of numbers, none of which may be missing."""
     refuse_nulls(column, name)
     values = column.values
+    if values.dtype == object:
+        kinds = set(map(type, values.tolist()))
+        if all(issubclass(kind, (int, float, np.number, Decimal)) for kind in kinds):
+            values = values.astype(np.float64)
+    if values.dtype.kind not in "iubf" or values.ndim != 1:
+        got = f"{values.dtype.name} {list(values.shape)}"
+        raise InvalidTypeError(f"{name}: expected numbers [n], got {got}")
+    return values
+
+
+def as_timestamp(column: Column, name: str) -> NDArray[np.int64]:
+    """Return whole numbers as they are; datetimes, and texts of ISO 8601, in microseconds."""
+    refuse_nulls(column, name)
+    values = column.values
+    if values.dtype.kind == "O" and all(isinstance(value, _TIMES) for value in values.tolist()):
+        texts = [str(value).strip().removesuffix("Z") for value in values.tolist()]
+        try:
+            values = np.array(texts, "datetime64[us]")
+        except ValueError as error:
+            raise InvalidValueError(f"{name}: expected integers or datetimes; {error}") from None
+    if values.ndim != 1 or values.dtype.kind not in "Miuf":
+        got = f"{values.dtype.name} {list(values.shape)}"
+        raise InvalidTypeError(f"{name}: expected integers or datetimes [n], got {got}")
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]").astype(np.int64)
-    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
-        return values.astype(np.int64)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64, copy=False)
-    raise InvalidTypeError(f"{name}: expected integers or datetimes, got {values.dtype.name}")
+    if values.dtype.kind == "f" and not np.array_equal(values, np.trunc(values)):
+        raise InvalidTypeError(f"{name}: expected integers or datetimes, got fractions")
+    if len(values) and not -(2**63) <= values.min() <= values.max() < 2**63:
+        raise InvalidValueError(f"{name}: expected integers of 64 bits, got {values.max():g}")
+    return values.astype(np.int64, copy=False)

@@ -233,6 +233,23 @@ def _split(
     validation: float,
     description: dict[str, Any],
 ) -> Splits:
+    """Return the parts; what transforms learn they learn from ``splits.train`` alone."""
+    made = _carved(bounds, rows, new_user, new_item, threshold, validation, description)
+    bounds.data = bounds.data.fitted_on(made.train)
+    if bounds.data is made.data:
+        return made
+    return _carved(bounds, rows, new_user, new_item, threshold, validation, description)
+
+
+def _carved(
+    bounds: _Bounds,
+    rows: NDArray[np.int64],
+    new_user: NDArray[np.bool_],
+    new_item: NDArray[np.bool_],
+    threshold: NDArray[Any] | None,
+    validation: float,
+    description: dict[str, Any],
+) -> Splits:
     data, seed = bounds.data, bounds.seed
     _, scenarios, training = bounds.carve(rows, new_user, new_item)
     if not as_fraction(validation, "validation"):

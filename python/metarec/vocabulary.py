@@ -1,5 +1,6 @@
 """Raw values, such as ids as they are in your data, and their numbers."""
 
+import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise, repeat
 from typing import Any
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 
 from metarec.arrays import borrowed, check_index, check_offsets, offsets_of
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.rawvalues import from_json, to_json
 
 #: Up to here a dictionary is made in well under a millisecond, and looks one value up fastest.
 _SMALL = 4096
+#: Units of datetime64 of which NumPy makes Python's dates.
+_DATES = ("D", "M", "W", "Y", "h", "m", "ms", "s", "us")
 
 
 def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
@@ -29,6 +33,10 @@ def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
             whole = values.astype(np.int64)
             if np.array_equal(whole, values):
                 return whole
+        if values.dtype.kind == "M" and np.datetime_data(values.dtype)[0] not in _DATES:
+            # Python's own datetimes, unless they are finer than those are.
+            coarse = values.astype("datetime64[us]")
+            values = coarse if np.array_equal(coarse, values) else np.array(list(values), object)
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise InvalidTypeError(f"{name}: expected a sequence, got {type(values).__name__}")
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
@@ -130,12 +138,15 @@ class Vocabulary:
         check_index(index.reshape(-1), len(self), name, low=0)
         return self.values[index]
 
-    def first_duplicate(self) -> Any:
+    def first_duplicate(self, name: str = "values") -> Any:
         """Return a value that occurs more than once, or None."""
         if self.values.dtype == np.int64:
             distinct, counts = np.unique(self.values, return_counts=True)
             return distinct[counts > 1][0].item() if (counts > 1).any() else None
-        places = dict(zip(self.values.tolist(), range(len(self)), strict=True))
+        try:
+            places = self._dictionary()
+        except TypeError as error:
+            raise InvalidTypeError(f"{name}: expected hashable values; {error}") from None
         if len(places) == len(self):
             return None
         first = np.ones(len(self), np.bool_)
@@ -159,29 +170,33 @@ class Vocabulary:
         return Vocabulary([*self.values.tolist(), *more.tolist()])
 
     def state(self, name: str) -> tuple[dict[str, NDArray[Any]], str]:
-        """Return the values as arrays a file can hold, and their kind, "int" or "str"."""
+        """Return the values as arrays a file can hold, and their kind: "int", "str" or "json"."""
         if self.values.dtype == np.int64:
             return {f"{name}.values": self.values}, "int"
+        kind, texts = "str", self.values.tolist()
         if self.kind() != "str":
-            got = " and ".join(sorted({type(value).__name__ for value in self.values.tolist()}))
-            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
-        encoded = [value.encode("utf-8", "surrogatepass") for value in self.values.tolist()]
+            try:
+                kind, texts = "json", [json.dumps(to_json(value)) for value in texts]
+            except InvalidTypeError as error:
+                raise InvalidTypeError(f"{name}: {error}") from None
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         utf8 = np.array(bytearray(b"".join(encoded)), np.uint8)
-        return {f"{name}.utf8": utf8, f"{name}.offsets": offsets_of(lengths)}, "str"
+        return {f"{name}.utf8": utf8, f"{name}.offsets": offsets_of(lengths)}, kind
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], name: str, kind: str) -> "Vocabulary":
         """Return what `state` wrote."""
         if kind == "int":
             return cls(borrowed(arrays[f"{name}.values"], name, np.int64))
-        if kind != "str":
-            raise InvalidValueError(f"{name}: no kind {kind!r}; there are int and str")
+        if kind not in ("str", "json"):
+            raise InvalidValueError(f"{name}: no kind {kind!r}; there are int, str and json")
         bounds = borrowed(arrays[f"{name}.offsets"], name, np.int64)
         utf8 = borrowed(arrays[f"{name}.utf8"], name, np.uint8)
         check_offsets(bounds, len(utf8), f"{name}.offsets", f"{name}.utf8")
         text, spans = utf8.tobytes(), pairwise(bounds.tolist())
-        return cls([text[a:b].decode("utf-8", "surrogatepass") for a, b in spans])
+        texts = [text[a:b].decode("utf-8", "surrogatepass") for a, b in spans]
+        return cls(texts if kind == "str" else [from_json(json.loads(each)) for each in texts])
 
     def __len__(self) -> int:
         return len(self.values)

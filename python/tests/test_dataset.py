@@ -1,7 +1,10 @@
 """Data sets from arrays: ids, views, tasks, and what is saved."""
 
+import copy
 import json
+from datetime import date
 from itertools import pairwise
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -176,8 +179,44 @@ def test_the_mapping_is_saved_and_restored():
 
 
 def test_ids_that_no_file_can_hold_are_refused_when_saving():
-    with pytest.raises(InvalidTypeError, match=r"item.ids: .* got tuple"):
-        Dataset.from_arrays([1], [(1, 2)], [3]).schema_state()
+    with pytest.raises(InvalidTypeError, match=r"item.ids: a file holds no object"):
+        Dataset.from_arrays([1], [object()], [3]).schema_state()
+
+
+IDS = {
+    "int": [7, -1, 7],
+    "str": ["007", "x", "007"],
+    "tuple": [("a", 1), ("a", 2), ("a", 1)],
+    "uuid": [UUID(int=1), UUID(int=2), UUID(int=1)],
+    "date": [date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 1)],
+    "bytes": [b"a", b"b", b"a"],
+    "mixed": [1, "1", 1],
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_of_every_kind_come_back_from_recommendations_and_files(kind, tmp_path):
+    import metarec as mr
+
+    ids = IDS[kind]
+    data = Dataset.from_frames({"user": ids, "item": ids, "rating": [1, 2, 3]})
+    assert data.user_ids(data.user).tolist() == ids
+    model = mr.MeLU(epochs=1, seed=0).fit(data)
+    model.save(tmp_path / "m.metarec")
+    for each in (model, mr.load(tmp_path / "m.metarec"), copy.deepcopy(model)):
+        (item,) = each.adapt([ids[0]], [5]).recommend(k=5).items.tolist()
+        assert item == ids[1] and type(item) is type(ids[1])
+
+
+@pytest.mark.parametrize("role", ["user", "item"])
+def test_ids_that_cannot_be_are_refused_by_name(role):
+    ratings = {"user": [1, 2], "item": [3, 4], "rating": [5, 5]}
+    for bad in ([[1], [2]], [{"a": 1}, {"a": 2}]):
+        with pytest.raises(InvalidTypeError, match=rf"{role}.*: expected hashable values"):
+            Dataset.from_frames(ratings | {role: bad})
+    for bad in ([1, None], [1.5, float("nan")], ["a", float("nan")]):
+        with pytest.raises(InvalidValueError, match=rf"ratings\['{role}'\]: .*missing.*row 1"):
+            Dataset.from_frames(ratings | {role: bad})
 
 
 def test_an_empty_data_set():

@@ -240,8 +240,33 @@ def test_a_lazy_frame_is_collected():
     assert len(Dataset.from_frames(pl.DataFrame(RATINGS).lazy())) == 4
 
 
+def test_a_duckdb_relation_is_read():
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect() as connection:
+        ratings, items = pl.DataFrame(RATINGS), pl.DataFrame(ITEMS)
+        connection.register("ratings", ratings.to_arrow())
+        connection.register("items", items.to_arrow())
+        tables = connection.sql("from ratings"), connection.sql("select item, genre from items")
+        data = Dataset.from_frames(tables[0], items=tables[1], timestamp="at")
+    assert data.user_ids(data.user).tolist() == RATINGS["user"]
+    assert data.items["genre"].kind == "bag" and data.timestamp.tolist() == RATINGS["at"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_files_give_what_frames_give(tmp_path, ending):
+    items = {name: ITEMS[name] for name in ("item", "genre", "title")}
+    paths = []
+    for name, table in (("ratings", RATINGS), ("users", USERS), ("items", items)):
+        paths.append(tmp_path / f"{name}.{ending}")
+        getattr(pl.DataFrame(table), f"write_{ending}")(paths[-1])
+    files = Dataset.from_frames(*map(str, paths), timestamp="at")
+    users = USERS | ({"job": ["clerk", None, None]} if ending == "csv" else {})
+    frames = Dataset.from_frames(RATINGS, users, items, timestamp="at")
+    assert files.fingerprint == frames.fingerprint
+
+
 def test_something_else_is_refused():
-    with pytest.raises(InvalidTypeError, match="ratings: expected a pandas, polars or pyarrow"):
+    with pytest.raises(InvalidTypeError, match="ratings: expected a table of pandas, polars"):
         Dataset.from_frames([1, 2, 3])
     with pytest.raises(InvalidValueError, match="ratings: expected columns of one length"):
         Dataset.from_frames({"user": [1], "item": [1, 2], "rating": [1]})

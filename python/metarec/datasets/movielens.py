@@ -107,6 +107,8 @@ def _dataset(place: Path, ratings: Any, users: Any, items: Any) -> Dataset:
     aside = {"title": None, "year": None, "writer": None, "genre": "bag"}
     timestamp = "timestamp" if "timestamp" in ratings else None
     fields = {name: kind for name, kind in aside.items() if name in items}
+    if users is not None:
+        fields["zipcode"] = "categorical"
     data = Dataset.from_frames(ratings, users, items, timestamp=timestamp, fields=fields)
     data.folder = place
     data.content_columns = tuple(name for name in ("title", "year", "writer") if name in items)
