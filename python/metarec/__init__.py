@@ -9,7 +9,7 @@
 
 from typing import Any
 
-from metarec import baselines, datasets, errors, plot, split
+from metarec import baselines, datasets, errors, export, features, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
@@ -60,6 +60,8 @@ __all__ = [
     "datasets",
     "errors",
     "evaluate",
+    "export",
+    "features",
     "load",
     "meta_learning",
     "meta_learning_recommendation",

@@ -325,7 +325,7 @@ class MetaLearner(Parametrised):
         adapted = native.adapt(
             self._items.native, None if features is None else features.native, codes, values
         )
-        return AdaptedUser(adapted, self, given)
+        return AdaptedUser(adapted, self, given, (codes, values, features))
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""
