@@ -42,7 +42,9 @@ class OnnxGraph:
                 self.input(name, array.dtype, array.shape)
         return name
 
-    def node(self, kind: str, *operands: str | NDArray[Any], name: str = "", **options: Any) -> str:
+    def node(
+        self, kind: str, *operands: str | NDArray[Any] | np.generic, name: str = "", **options: Any
+    ) -> str:
         """Add an operation and return its value's name; arrays among the operands are constants."""
         name = name or f"v{len(self._nodes)}"
         names = [
