@@ -234,7 +234,7 @@ class TestSmallModel:
             x = norm(
                 x + linear(np.hstack(mixed), f"{at}.attention.output.dense"),
                 f"{at}.attention.output",
-            )  # noqa: E501
+            )
             inner = linear(x, f"{at}.intermediate.dense")
             inner = inner * (1 + np.vectorize(erf)(inner / np.sqrt(2))) / 2
             x = norm(x + linear(inner, f"{at}.output.dense"), f"{at}.output")
