@@ -68,18 +68,23 @@ def item_map(
                                     f"got {count}")  # fmt: skip
     places, shares = principal_components(vectors)
     if isinstance(label, (int, np.integer)):
-        chosen = far_apart(places, as_count(label, "label"))
+        # In shares of the picture; labels are wide, and so may be nearer from above than beside.
+        size = np.maximum(np.ptp(places, axis=0), np.finfo(float).tiny)
+        chosen = far_apart(places / size * [0.5, 1], as_count(label, "label"))
     else:
         chosen = _rows(label, model, len(vectors))
     ax = axes_or_new(ax, (7, 6))
     _scatter(ax, places, color)
     names: Any = ids if titles is None else titles
+    middle = (places[:, 0].min() + places[:, 0].max()) / 2
     for row in chosen:
+        left = places[row, 0] > middle  # of its dot, so that it stays in the picture
         ax.annotate(
-            str(names[row]),
+            _short(str(names[row])),
             places[row],
-            xytext=(3, 3),
+            xytext=(-3 if left else 3, 3),
             textcoords="offset points",
+            ha="right" if left else "left",
             fontsize="small",
         )
     ax.set_xlabel(f"first component, {100 * shares[0]:.0f} % of the variance")
@@ -162,4 +167,8 @@ def _scatter(ax: Axes, places: NDArray[Any], color: ArrayLike | None) -> None:
     rest = ~np.isin(texts, frequent)
     if rest.any():
         ax.scatter(x[rest], y[rest], s=12, color="0.8", linewidth=0, label="others", zorder=0)
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 32 else f"{name[:30].rstrip()} …"

@@ -163,7 +163,7 @@ def breakdown(
     ax.set_xlabel(names[by])
     ax.set_ylabel(_told(metric))
     ax.set_title(scenario.replace("_", " "))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 

@@ -86,7 +86,7 @@ def adaptation(
     ax.set_xlabel("predicted rating")
     ratings = "1 rating" if len(user.ratings) == 1 else f"{len(user.ratings)} ratings"
     ax.set_title(f"before and after {ratings}")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
