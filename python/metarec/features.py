@@ -16,7 +16,7 @@ from metarec.errors import InvalidTypeError, InvalidValueError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from metarec.text import Encoder
+    from metarec.text.encoder import Encoder
 
     Floats = NDArray[np.float32] | NDArray[np.float64]
     NativeField = tuple[
@@ -225,7 +225,7 @@ def text(
     >>> data.with_features(items, data.users).items["title"]
     Dense(30 rows, size=2)
     """
-    from metarec.text import encode_texts
+    from metarec.text.encoding import encode_texts
 
     return Dense(encode_texts(column, encoder, cache, fingerprint))
 

@@ -1,6 +1,7 @@
 """What the README and the docs say runs, and prints what they say it prints."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -10,8 +11,9 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NEEDS_DATA = "<!-- needs METAREC_DATA -->"
+NEEDS_ONNX = "<!-- needs metarec[onnx] -->"
 #: Training ends within this of the printed numbers on every instruction set.
 TOLERANCE = 0.05
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
@@ -49,6 +51,8 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     for block in blocks(page):
         if block.language == "python":
             if block.before == NEEDS_DATA and not os.environ.get("METAREC_DATA"):
+                continue
+            if block.before == NEEDS_ONNX and not importlib.util.find_spec("onnxruntime"):
                 continue
             # Padded, so that a traceback names the line of the page.
             code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")

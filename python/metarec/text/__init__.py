@@ -1,6 +1,5 @@
-"""Sentence encoders, and vectors of texts that are kept on disk: behind `metarec.features.text`."""
+"""Sentence encoders behind `metarec.features.text`, and their vectors kept on disk."""
 
-from metarec.text.encoder import Encoder, SentenceEncoder
-from metarec.text.encoding import encode_texts
+from metarec.text.encoder import SentenceEncoder
 
-__all__ = ["Encoder", "SentenceEncoder", "encode_texts"]
+__all__ = ["SentenceEncoder"]
