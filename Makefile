@@ -40,7 +40,8 @@ $(venv)/.bench: pyproject.toml | install
 	@touch $@
 
 docs: install $(venv)/.docs ## Build the documentation site into site/, strictly and without a network
-	NO_MKDOCS_2_WARNING=1 $(venv)/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(venv)/bin/mkdocs build
+	$(python) -m pytest -q python/tests/test_docs_site.py
 
 $(venv)/.docs: pyproject.toml | install
 	python/setup/install $(venv) $(extras),docs
