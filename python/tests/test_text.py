@@ -178,7 +178,7 @@ class TestSmallModel:
         config = {
             "model_type": "bert", "hidden_act": "gelu", "hidden_size": self.WIDTH,
             "num_attention_heads": self.HEADS, "num_hidden_layers": self.LAYERS,
-            "layer_norm_eps": 1e-12,
+            "layer_norm_eps": 1e-12, "max_position_embeddings": 16,
         }  # fmt: skip
         (tmp_path / "config.json").write_text(json.dumps(config))
         save_file(self.weights(len(words)), tmp_path / "model.safetensors")
@@ -253,6 +253,38 @@ class TestSmallModel:
         encoder = mr.text.SentenceEncoder(folder)
         encoder.__dict__["_tools"] = None
         np.testing.assert_array_equal(mr.features.text(texts, encoder).vectors, first.vectors)
+
+    def test_longer_texts_than_the_model_has_places_for_are_cut(self, folder):
+        encoder = mr.text.SentenceEncoder(folder)
+        long, cut = encoder(["alien part " * 30, "alien part " * 8])
+        np.testing.assert_allclose(long, cut, atol=1e-6)
+
+    def test_onnx_models_and_those_of_a_vector_a_token(self, folder):
+        from metarec.onnx_graph import OnnxGraph
+        from metarec.text.bert import bert_as_onnx
+
+        texts = ["part", "alien part two"]
+        expected = mr.text.SentenceEncoder(folder)(texts)
+        (folder / "onnx").mkdir()
+        (folder / "onnx" / "model.onnx").write_bytes(bert_as_onnx(folder))
+        (folder / "model.safetensors").unlink()
+        np.testing.assert_allclose(mr.text.SentenceEncoder(folder)(texts), expected, atol=1e-6)
+
+        graph, table = OnnxGraph(), np.eye(5, 4, dtype=np.float32)
+        graph.input("input_ids", np.int64, ["n", "t"])
+        graph.node("Gather", table, "input_ids", name="tokens")
+        (folder / "onnx" / "model.onnx").write_bytes(
+            graph.model(("tokens", np.float32, ["n", "t", 4]))
+        )
+        # Tokens 3, and 2, 3 and 4 (a row of zeros): their mean, padding left out, at norm 1.
+        found = mr.text.SentenceEncoder(folder)(texts)
+        np.testing.assert_allclose(found, [[0, 0, 0, 1], [0, 0, 0.5**0.5, 0.5**0.5]], atol=1e-6)
+
+    def test_a_damaged_model_is_refused(self, folder):
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(InvalidValueError, match="folder: cannot read"):
+            mr.text.SentenceEncoder(folder)(["alien"])
 
     def test_other_models_are_refused(self, folder):
         config = json.loads((folder / "config.json").read_text())

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from metarec.arrays import as_count
 from metarec.atomic import write_atomically
 from metarec.datasets.download import cache_folder
-from metarec.errors import InvalidValueError, MissingDependencyError
+from metarec.errors import InvalidValueError, MetarecError, MissingDependencyError
 
 #: Texts in, a vector each out.
 Encoder = Callable[[list[str]], ArrayLike]
@@ -47,7 +47,7 @@ class SentenceEncoder:
     MissingDependencyError
         onnxruntime, tokenizers or the default model is not installed.
     InvalidValueError
-        The folder has no model, or none of a kind that is known.
+        The folder has no model, none of a kind that is known, or a damaged one.
 
     References
     ----------
@@ -125,15 +125,28 @@ class SentenceEncoder:
             raise MissingDependencyError(
                 f"encoding text needs {error.name}: pip install metarec[text]"
             ) from error
-        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        tokenizer.enable_truncation(self.max_tokens)
-        tokenizer.enable_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
-        session = onnxruntime.InferenceSession(
-            str(self._as_onnx()), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+            session = onnxruntime.InferenceSession(
+                str(self._as_onnx()), options, providers=["CPUExecutionProvider"]
+            )
+        except MetarecError:
+            raise
+        except Exception as error:  # of three libraries, each with its own
+            raise InvalidValueError(f"folder: cannot read {self.folder}; {error}") from error
+        tokenizer.enable_truncation(min(self.max_tokens, self._places()))
+        tokenizer.enable_padding()
         return tokenizer, session
+
+    def _places(self) -> int:
+        """Return how many tokens the model has places for."""
+        config = self.folder / "config.json"
+        if not config.is_file():
+            return self.max_tokens
+        told = json.loads(config.read_text(encoding="utf-8"))
+        return int(told.get("max_position_embeddings", self.max_tokens))
 
     def _as_onnx(self) -> Path:
         """Return the model's file, made of its weights once where it is no ONNX."""
