@@ -89,8 +89,11 @@ def onnx_inputs(items: FeatureTable, rows: ArrayLike | None = None) -> dict[str,
     Examples
     --------
     >>> import metarec as mr
-    >>> data = mr.datasets.synthetic(users=50, items=20, seed=0)
-    >>> {name: x.shape for name, x in onnx_inputs(data.items, [3, -1]).items()}  # doctest: +SKIP
+    >>> genres = mr.Bag(np.array([1, 0, 2], np.int32), np.array([0, 1, 1, 3]), size=3)
+    >>> onnx_inputs(mr.FeatureTable({"genre": genres}))["items.genre"]
+    array([[ 1, -1],
+           [-1, -1],
+           [ 0,  2]])
     """
     if not isinstance(items, FeatureTable):
         raise InvalidTypeError(f"items: expected FeatureTable, got {type(items).__name__}")

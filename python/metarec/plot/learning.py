@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,9 @@ def learning_curve(
     for name, history in histories.items():
         epochs = [row["epoch"] for row in history]
         (line,) = ax.plot(epochs, [row[value] for row in history], marker=".", label=name)
-        if "validation" in history[0]:
-            best = min(history, key=lambda row: row["validation"])
+        scored = [row for row in history if math.isfinite(row.get("validation", math.nan))]
+        if scored:
+            best = min(scored, key=lambda row: row["validation"])
             ax.plot(
                 best["epoch"],
                 best[value],
