@@ -49,6 +49,19 @@ class Recommendations:
         return html_table("Recommendations", ("", "item", "score"), rows)
 
 
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What a model was adapted to: rows of its table, ratings, the user as features and as given.
+
+    Sampled negatives come behind the user's own ratings.
+    """
+
+    codes: NDArray[np.int32]
+    ratings: NDArray[np.float64]
+    features: FeatureTable | None
+    user: Any
+
+
 class AdaptedUser:
     """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends.
 
@@ -73,7 +86,7 @@ class AdaptedUser:
         native: _metarec.Adapted,
         model: "MetaLearner",
         rated: NDArray[Any],
-        support: tuple[NDArray[np.int32], NDArray[np.float64], FeatureTable | None],
+        support: Support,
     ) -> None:
         self._native, self._model, self._learner = native, model, model._native
         self._rated, self._support = rated, support
@@ -86,26 +99,26 @@ class AdaptedUser:
     @property
     def ratings(self) -> NDArray[np.float64]:
         """Their ratings."""
-        return self._support[1][: len(self._rated)]
+        return self._support.ratings[: len(self._rated)]
 
     def prior(self) -> "AdaptedUser":
         """Return the same user with no rating known."""
-        return self._current().adapt(user=self._support[2])
+        return self._current().adapt(user=self._support.user)
 
     def parameters(self) -> dict[str, NDArray[np.floating[Any]]]:
         """Return the parameters of the user's own model by name: adapted ones and shared ones.
 
         Copies of those that the inner loop changes, views of the model's own for the others.
         """
-        model, (codes, ratings, features) = self._current(), self._support
+        model, support = self._current(), self._support
         tasks = TaskSet(
-            np.array([0, len(codes)]),
-            np.array([len(codes)]),
-            codes,
-            ratings,
-            None if features is None else np.zeros(1, np.int32),
+            np.array([0, len(support.codes)]),
+            np.array([len(support.codes)]),
+            support.codes,
+            support.ratings,
+            None if support.features is None else np.zeros(1, np.int32),
             items=model._items,
-            users=features,
+            users=support.features,
         )
         adapted = model._native.adapted_parameters(tasks.native)
         return {**model.parameters(), **{name: each[0] for name, each in adapted.items()}}

@@ -139,7 +139,7 @@ def _weights(user: AdaptedUser) -> dict[str, NDArray[Any]]:
     for layer in _layers(parameters):
         for part in ("weight", "bias"):
             weights[f"{layer}.{part}"] = parameters[f"{layer}.{part}"]
-    features = user._support[2]
+    features = user._support.features
     if features is not None:
         first = _layers(parameters)[0]
         matrix, bias = weights[f"{first}.weight"], weights[f"{first}.bias"]
@@ -153,7 +153,7 @@ def _adapted(user: AdaptedUser) -> set[str]:
     """Return which weights differ between users."""
     model = user._current()
     adapted = set(model._native.adapted_names())
-    if user._support[2] is not None:
+    if user._support.features is not None:
         adapted.add(f"{_layers(model.parameters())[0]}.bias")
     tables = {f"embedding.{name}" for name in model._items.fields}
     return {name for name in adapted if not name.startswith("embedding.") or name in tables}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
-from metarec.adapted import AdaptedUser
+from metarec.adapted import AdaptedUser, Support
 from metarec.arrays import check_index
 from metarec.components import Component, component
 from metarec.dataset import Dataset
@@ -325,7 +325,7 @@ class MetaLearner(Parametrised):
         adapted = native.adapt(
             self._items.native, None if features is None else features.native, codes, values
         )
-        return AdaptedUser(adapted, self, given, (codes, values, features))
+        return AdaptedUser(adapted, self, given, Support(codes, values, features, user))
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""

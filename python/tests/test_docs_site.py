@@ -26,6 +26,7 @@ class TestNames:
 
     def test_what_is_missing_is_named(self, monkeypatch):
         api = hook("api")
+        known = api.problems()
 
         def bare():
             pass
@@ -39,8 +40,7 @@ class TestNames:
         monkeypatch.setattr(mr.plot, "bare", bare, raising=False)
         monkeypatch.setattr(mr.plot, "__all__", [*mr.plot.__all__, "bare"])
         monkeypatch.setattr(mr, "MeLU", Bare)
-        found = api.problems()
-        assert found == [
+        assert [each for each in api.problems() if each not in known] == [
             "metarec.MeLU.method has no docstring",
             "metarec.plot.bare has no docstring",
             "metarec.plot.bare is on no page of docs/api",
