@@ -11,7 +11,7 @@ from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
-from metarec.features import FeatureTable
+from metarec.support import Support
 from metarec.tasks import TaskSet
 from metarec.vocabulary import as_values
 
@@ -47,19 +47,6 @@ class Recommendations:
     def _repr_html_(self) -> str:
         rows = [(place, item, f"{score:.3f}") for place, (item, score) in enumerate(self, 1)]
         return html_table("Recommendations", ("", "item", "score"), rows)
-
-
-@dataclass(frozen=True, eq=False)
-class Support:
-    """What a model was adapted to: rows of its table, ratings, the user as features and as given.
-
-    Sampled negatives come behind the user's own ratings.
-    """
-
-    codes: NDArray[np.int32]
-    ratings: NDArray[np.float64]
-    features: FeatureTable | None
-    user: Any
 
 
 class AdaptedUser:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
-from metarec.adapted import AdaptedUser, Support
+from metarec.adapted import AdaptedUser
 from metarec.arrays import check_index
 from metarec.components import Component, component
 from metarec.dataset import Dataset
@@ -20,6 +20,7 @@ from metarec.parameters import Parametrised
 from metarec.profile import Profile
 from metarec.provenance import Provenance
 from metarec.splits import Splits
+from metarec.support import Support
 from metarec.tasks import TaskSet
 from metarec.training import Callback, History, Progress, train
 from metarec.vocabulary import as_values
