@@ -11,8 +11,8 @@ from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
-from metarec.support import Support
 from metarec.tasks import TaskSet
+from metarec.user_support import UserSupport
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class AdaptedUser:
         native: _metarec.Adapted,
         model: "MetaLearner",
         rated: NDArray[Any],
-        support: Support,
+        support: UserSupport,
     ) -> None:
         self._native, self._model, self._learner = native, model, model._native
         self._rated, self._support = rated, support

@@ -20,9 +20,9 @@ from metarec.parameters import Parametrised
 from metarec.profile import Profile
 from metarec.provenance import Provenance
 from metarec.splits import Splits
-from metarec.support import Support
 from metarec.tasks import TaskSet
 from metarec.training import Callback, History, Progress, train
+from metarec.user_support import UserSupport
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ class MetaLearner(Parametrised):
         adapted = native.adapt(
             self._items.native, None if features is None else features.native, codes, values
         )
-        return AdaptedUser(adapted, self, given, Support(codes, values, features, user))
+        return AdaptedUser(adapted, self, given, UserSupport(codes, values, features, user))
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""

@@ -10,7 +10,7 @@ from metarec.features import FeatureTable
 
 
 @dataclass(frozen=True, eq=False)
-class Support:
+class UserSupport:
     """Rows of the model's table, their ratings, and the user, as features and as given.
 
     Sampled negatives come behind the user's own ratings.
