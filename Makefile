@@ -1,12 +1,13 @@
 # The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help install demo test test-swift test-python bench lint format clean
+.PHONY: help install demo test test-swift test-python bench docs notebooks picture lint format clean
 
 venv := .venv
 python := $(venv)/bin/python
 extras := test,lint
 swift = "$$(python/setup/swift-toolchain)"
+checked := python docs/hooks Notebooks
 swift_sources := Package.swift $(shell find Sources)
 setup := $(wildcard python/setup/*)
 
@@ -29,7 +30,7 @@ test-swift: install ## Run the Swift tests
 	$(swift) test
 
 test-python: install ## Run the Python tests and the notebooks
-	$(python) -m pytest --nbmake --nbmake-timeout=60 python/tests Notebooks
+	$(python) -m pytest --nbmake --nbmake-timeout=300 python/tests Notebooks
 
 bench: install $(venv)/.bench ## Measure the speed against the peers, into build/bench (BENCH=--short: a minute)
 	$(python) python/benchmarks/speed.py --out build/bench $(BENCH)
@@ -38,16 +39,30 @@ $(venv)/.bench: pyproject.toml | install
 	python/setup/install $(venv) $(extras),bench
 	@touch $@
 
+docs: install $(venv)/.docs ## Build the documentation site into site/, strictly and without a network
+	NO_MKDOCS_2_WARNING=1 $(venv)/bin/mkdocs build
+	$(python) -m pytest -q python/tests/test_docs_site.py
+
+$(venv)/.docs: pyproject.toml | install
+	python/setup/install $(venv) $(extras),docs
+	@touch $@
+
+notebooks: install ## Run the notebooks and keep what they print and draw
+	$(venv)/bin/jupyter execute --inplace Notebooks/*.ipynb
+
+picture: install ## Draw the README's picture (METAREC_DATA: MovieLens-1M)
+	$(python) python/benchmarks/picture.py
+
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests
-	$(venv)/bin/ruff check python
-	$(venv)/bin/ruff format --check python
+	$(venv)/bin/ruff check $(checked)
+	$(venv)/bin/ruff format --check $(checked)
 	$(venv)/bin/mypy
 
 format: install ## Format all sources in place
 	$(swift) format --in-place --recursive Sources Tests
-	$(venv)/bin/ruff check --fix python
-	$(venv)/bin/ruff format python
+	$(venv)/bin/ruff check --fix $(checked)
+	$(venv)/bin/ruff format $(checked)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv .build .build-py build demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so
+	rm -rf .venv .build .build-py build site demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so

@@ -9,7 +9,7 @@
 
 from typing import Any
 
-from metarec import baselines, datasets, errors, features, plot, split
+from metarec import baselines, datasets, errors, export, features, plot, split, text
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
@@ -64,12 +64,14 @@ __all__ = [
     "datasets",
     "errors",
     "evaluate",
+    "export",
     "features",
     "load",
     "meta_learning",
     "meta_learning_recommendation",
     "plot",
     "split",
+    "text",
     "tune",
 ]
 

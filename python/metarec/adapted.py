@@ -12,6 +12,8 @@ from metarec.arrays import as_count
 from metarec.decisions import Decision, check_decision, decide
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
+from metarec.tasks import TaskSet
+from metarec.user_support import UserSupport
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -72,9 +74,46 @@ class AdaptedUser:
         native: _metarec.Adapted,
         model: "MetaLearner",
         rated: NDArray[Any],
+        support: UserSupport,
     ) -> None:
         self._native, self._model, self._learner = native, model, model._native
-        self._rated = rated
+        self._rated, self._support = rated, support
+
+    @property
+    def items(self) -> NDArray[Any]:
+        """What the user was adapted to: the items, as in your data."""
+        return self._rated
+
+    @property
+    def ratings(self) -> NDArray[np.float64]:
+        """Their ratings."""
+        return self._support.ratings[: len(self._rated)]
+
+    def prior(self) -> "AdaptedUser":
+        """Return the same user with no rating known."""
+        return self._current().adapt(user=self._support.user)
+
+    def parameters(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """Return the parameters of the user's own model by name: adapted ones and shared ones.
+
+        Copies of those that the inner loop changes, views of the model's own for the others.
+        """
+        model, support = self._current(), self._support
+        tasks = TaskSet(
+            np.array([0, len(support.codes)]),
+            np.array([len(support.codes)]),
+            support.codes,
+            support.ratings,
+            None if support.features is None else np.zeros(1, np.int32),
+            items=model._items,
+            users=support.features,
+        )
+        adapted = model._native.adapted_parameters(tasks.native)
+        return {**model.parameters(), **{name: each[0] for name, each in adapted.items()}}
+
+    def codes_of(self, items: Iterable[Hashable]) -> NDArray[np.int32]:
+        """Return the items' rows in the model's table, −1 of unknown ones."""
+        return self._current()._item_codes(items)
 
     def predict(
         self, items: Iterable[Hashable], decision: Decision = "mean"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
-from metarec.arrays import check_index, offsets_of, ragged_range
+from metarec.arrays import check_finite, check_index, offsets_of, ragged_range
 from metarec.display import html_table
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.transforms import Transform, bucketise, hash, log, standardise
@@ -24,9 +24,15 @@ __all__ = [
     "hash",
     "log",
     "standardise",
+    "text",
+    "vectors",
 ]
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from metarec.text.encoder import Encoder
+
     Floats = NDArray[np.float32] | NDArray[np.float64]
     NativeField = tuple[
         str, str, int, NDArray[np.int32] | None, NDArray[np.int64] | None, Floats | None
@@ -181,6 +187,100 @@ class Dense:
 
 
 Field = Categorical | Bag | Dense
+
+
+def text(
+    column: Any,
+    encoder: "Encoder | str | Path | None" = None,
+    *,
+    cache: "bool | str | Path" = True,
+    fingerprint: str | None = None,
+) -> Dense:
+    """Return texts, such as plots or titles, as a dense field: a sentence encoder's vectors.
+
+    Every distinct text is encoded once, and its vector kept on disk by the text's content, so that
+    the second time is quick. A missing or empty text is unknown: a vector of zeros.
+
+    Parameters
+    ----------
+    column : sequence of str [rows]
+        A list, array or column of a frame; None or NaN where there is none.
+    encoder : callable, folder or None
+        What makes vectors [n, d] of a list of n texts: any function, an object with a method
+        ``encode`` such as a ``SentenceTransformer``, or the folder of a `SentenceEncoder`. None:
+        ``SentenceEncoder()``.
+    cache : bool or path
+        The folder to keep vectors in; True: ``~/.cache/metarec/text``. An encoder without an
+        attribute `fingerprint` is not cached, unless `fingerprint` names it.
+    fingerprint : str, optional
+        Names the encoder in the cache; another encoder needs another name.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        A value is no text, all are missing, or the encoder gave no finite vectors [n, d].
+    MissingDependencyError
+        The default encoder is not installed; the message says how.
+
+    Examples
+    --------
+    >>> def letters(texts):
+    ...     return [[text.count("a"), len(text)] for text in texts]
+    >>> text(["Alien", None, "Brazil"], letters).vectors
+    array([[0., 5.],
+           [0., 0.],
+           [1., 6.]], dtype=float32)
+
+    The titles of a data set beside its other fields:
+
+    >>> import metarec as mr
+    >>> data = mr.datasets.synthetic(users=50, items=30, seed=0)
+    >>> titles = mr.features.text(data.item_columns["title"], letters)
+    >>> items = mr.FeatureTable({**data.items.fields, "title": titles})
+    >>> data.with_features(items, data.users).items["title"]
+    Dense(30 rows, size=2)
+    """
+    from metarec.text.encoding import encode_texts
+
+    return Dense(encode_texts(column, encoder, cache, fingerprint))
+
+
+def vectors(values: Any, *, unit: bool = False) -> Dense:
+    """Return any vectors, such as of images, as a dense field.
+
+    Parameters
+    ----------
+    values : numbers [rows, d]
+        float32 and float64 stay what they are; others become float32. A row with NaN is unknown: a
+        vector of zeros.
+    unit : bool
+        Scale every vector to norm 1.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        These are no numbers [rows, d], or one is infinite.
+
+    Examples
+    --------
+    >>> vectors([[3, 4], [float("nan"), 0]], unit=True).vectors
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    try:
+        rows = np.asarray(values)
+        if rows.dtype not in (np.float32, np.float64):
+            rows = rows.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"values: expected numbers [rows, d]; {error}") from None
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise InvalidValueError(f"values: expected [rows, d], got shape {list(rows.shape)}")
+    rows = np.where(np.isnan(rows).any(1, keepdims=True), rows.dtype.type(0), rows)
+    check_finite(rows, "values")
+    if unit:
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows / np.where(norms == 0, 1, norms)
+    return Dense(np.ascontiguousarray(rows))
 
 
 class FeatureTable:

@@ -23,6 +23,7 @@ from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, History, Progress, train
+from metarec.user_support import UserSupport
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -350,7 +351,7 @@ class MetaLearner(Parametrised):
         adapted = native.adapt(
             self._items.native, None if features is None else features.native, codes, values
         )
-        return AdaptedUser(adapted, self, given)
+        return AdaptedUser(adapted, self, given, UserSupport(codes, values, features, user))
 
     def evaluate(self, splits: Splits, **options: Any) -> "Report":
         """Return `metarec.evaluate` of this model; `options` are its."""

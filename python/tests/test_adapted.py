@@ -358,3 +358,41 @@ def test_a_target_must_suit_the_loss():
     assert 0 <= model.adapt([1], [1]).predict([2])[0] <= 1
     with pytest.raises(InvalidValueError, match=r"targets: 5\.0.*logistic"):
         model.adapt([1], [5])
+
+
+class TestWhatIsKnownOfTheUser:
+    def test_what_was_given(self, model):
+        ann = model.adapt([5, "never seen"], [4, 2], {"age": 1})
+        assert ann.items.tolist() == [5, "never seen"] and ann.ratings.tolist() == [4, 2]
+        assert ann.codes_of([5, "never seen"]).tolist() == [5, -1]
+
+    def test_the_prior_knows_all_but_the_ratings(self, model):
+        prior = model.adapt([5, 3], [4, 2], {"age": 1}).prior()
+        expected = model.adapt(user={"age": 1}).predict(range(9))
+        np.testing.assert_array_equal(prior.predict(range(9)), expected)
+        assert not len(prior.items) and not len(prior.ratings)
+
+    @pytest.mark.parametrize("adapt", ["head", "decision", "all"])
+    @pytest.mark.parametrize("user_fields", [None, ("age", "likes", "profile")])
+    def test_parameters_are_those_of_a_task(self, adapt, user_fields):
+        tasks = random_tasks(seed=4, user_fields=user_fields)
+        learner = small_learner(algorithm=mr.MAML(inner_lr=0.1, adapt=adapt), dtype="float64")
+        learner.fit(tasks)
+        task = int(np.argmax(tasks.support_counts))
+        rows = slice(tasks.offsets[task], tasks.offsets[task] + tasks.support_counts[task])
+        user = tasks.users and tasks.users.take(tasks.user_index[task : task + 1])
+        ann = learner.adapt(tasks.item_index[rows], tasks.targets[rows], user)
+        found, adapted = ann.parameters(), learner.adapted_parameters(tasks)
+        assert found.keys() == learner.parameters().keys()
+        for name, value in learner.parameters().items():
+            expected = adapted[name][task] if name in adapted else value
+            np.testing.assert_allclose(found[name], expected, rtol=1e-12)
+        assert (found["head.weight"] != learner.parameters()["head.weight"]).any()
+
+    def test_sampled_negatives_are_not_the_users_ratings(self, data):
+        clicks = mr.Dataset.from_arrays(data.user, data.item, np.ones(len(data)))
+        learner = small_learner(
+            loss="logistic", negatives=mr.Negatives(ratio=2, sampling="uniform"), epochs=1
+        )
+        ann = learner.fit(clicks).adapt([3, 5], [1, 1])
+        assert ann.ratings.tolist() == [1, 1]

@@ -1,17 +1,23 @@
 """What the README and the docs say runs, and prints what they say it prints."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
+import metarec as mr
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NEEDS_DATA = "<!-- needs METAREC_DATA -->"
+WITH_RATINGS = "<!-- with ratings.csv -->"
+NEEDS_ONNX = "<!-- needs metarec[onnx] -->"
 #: Training ends within this of the printed numbers on every instruction set.
 TOLERANCE = 0.05
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
@@ -44,12 +50,17 @@ def blocks(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
     names = {"__name__": "page"}
     printed = ""
     for block in blocks(page):
         if block.language == "python":
             if block.before == NEEDS_DATA and not os.environ.get("METAREC_DATA"):
                 continue
+            if block.before == NEEDS_ONNX and not importlib.util.find_spec("onnxruntime"):
+                continue
+            if block.before == WITH_RATINGS:
+                write_ratings(tmp_path / "ratings.csv")
             # Padded, so that a traceback names the line of the page.
             code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
             with contextlib.redirect_stdout(io.StringIO()) as output:
@@ -57,6 +68,13 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
             printed = output.getvalue()
         elif block.before == "It prints:":
             same_but_for_rounding(printed, block.text)
+
+
+def write_ratings(path):
+    """A file as MovieLens has it."""
+    data = mr.datasets.synthetic(users=400, items=150, seed=0)
+    columns = np.column_stack([data.user, data.item, data.rating])
+    np.savetxt(path, columns, "%g", ",", header="userId,movieId,rating", comments="")
 
 
 def same_but_for_rounding(printed, shown):

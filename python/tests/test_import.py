@@ -38,7 +38,7 @@ def test_nothing_is_imported_beyond_the_declared_dependencies():
     names = "MeLU", "datasets", "plot", "errors", "evaluate", "load", "tune"
     everything = f"import metarec as mr; {', '.join(f'mr.{name}' for name in names)}"
     heavy = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "scipy", "torch"}
-    heavy |= {"IPython", "implicit", "optuna"}
+    heavy |= {"IPython", "implicit", "optuna", "onnx", "onnxruntime", "tokenizers"}
     assert not modules_after(everything) & heavy
 
 

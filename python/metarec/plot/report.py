@@ -1,4 +1,4 @@
-"""Pictures of reports. Needs matplotlib: `pip install metarec[plot]`."""
+"""Pictures of reports."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metarec.errors import InvalidValueError, MissingDependencyError
+from metarec.errors import InvalidValueError
 from metarec.evaluation.metrics import Metric
+from metarec.plot.axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def support_curve(
             f"report: has no {metric!r} by support size in {scenario!r}; "
             "wanted a report of evaluate with support_sizes"
         )
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     at: dict[str, Any] = {"decision": decision}
     edges: list[float] = []
     for name in report.models:
@@ -144,7 +145,7 @@ def breakdown(
     >>> ax = mr.plot.breakdown(report, by="popularity")  # doctest: +SKIP
     """
     found = report.breakdown(by, metric, scenario, decision=decision)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     groups = found.groups
     models = list(dict.fromkeys(row["model"] for row in found.rows))
     width = 0.8 / len(models)
@@ -162,7 +163,7 @@ def breakdown(
     ax.set_xlabel(names[by])
     ax.set_ylabel(_told(metric))
     ax.set_title(scenario.replace("_", " "))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
@@ -209,7 +210,7 @@ def calibration(
     found = [report.calibration(name, scenario) for name in (names if models is None else models)]
     if not found:
         raise InvalidValueError(f"report: no model gives distributions in {scenario!r}")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     ax.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle="--")
     for each in found:
         said = [row["confidence"] for row in each.rows]
@@ -225,16 +226,6 @@ def calibration(
     ax.set_title(scenario.replace("_", " "))
     ax.legend(frameon=False)
     return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise MissingDependencyError("plot needs matplotlib: pip install metarec[plot]") from error
-    return plt.subplots(layout="constrained")[1]
 
 
 def _told(name: str) -> str:
