@@ -8,6 +8,7 @@ struct LearnerOptions {
     let algorithm: any MetaAlgorithm
     let loss: any Loss
     let optimizer: any Optimizer
+    let schedule: any Schedule
     let batchSize: Int
     let threads: Int
     let precision: Precision
@@ -58,7 +59,8 @@ struct LearnerOptions {
         self.algorithm = algorithm.init(algorithmOptions)
         self.backbone = backbone.init(backboneOptions)
         self.loss = loss.init(lossOptions)
-        self.optimizer = try optimizer.init(optimizerOptions, schedule.init(scheduleOptions))
+        self.schedule = schedule.init(scheduleOptions)
+        self.optimizer = try optimizer.init(optimizerOptions, self.schedule)
         batchSize = options.integer("batch_size")
         threads = options.optionalNumber("threads").map { Int($0) } ?? processorCount()
         precision = options.text("dtype") == "float64" ? .double : .float

@@ -9,10 +9,11 @@
 
 from typing import Any
 
-from metarec import baselines, datasets, errors, plot, split
+from metarec import baselines, callbacks, datasets, errors, plot, split
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
+from metarec.checkpoint import Checkpoint
 from metarec.cold_start import ColdStart
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
@@ -38,6 +39,7 @@ __all__ = [
     "BayesianMF",
     "Blend",
     "Categorical",
+    "Checkpoint",
     "ColdStart",
     "Component",
     "Dataset",
@@ -57,6 +59,7 @@ __all__ = [
     "Tuning",
     "__version__",
     "baselines",
+    "callbacks",
     "datasets",
     "errors",
     "evaluate",
