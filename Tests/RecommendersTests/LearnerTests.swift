@@ -249,7 +249,9 @@ import Testing
                 let from = pass.step
                 pass = try parts.learner.train(
                     world.tasks, episodes: episodes, epoch: epoch, from: pass, count: count, poll: .none)
-                #expect(pass.step == min(from + count, 6) && pass.tasks == min(7 * pass.step, 40))
+                // Tasks of one row sit out: six steps all the same, the last of fewer than seven tasks.
+                #expect(pass.step == min(from + count, 6) && pass.steps == 6)
+                #expect(pass.step == 6 ? (35..<42).contains(pass.tasks) : pass.tasks == 7 * pass.step)
                 #expect(pass.last.loss.isFinite && pass.last.norm > 0 && pass.last.rate == 1e-3)
             }
             #expect(pass.loss == loss)

@@ -62,6 +62,10 @@ def class_name(model: "MetaLearner") -> str:
 
 
 def _write(path: Path, about: dict[str, Any], arrays: Arrays) -> None:
+    for name, value in arrays.items():
+        if value.dtype == object:
+            got = " and ".join(sorted({type(each).__name__ for each in value.tolist()}))
+            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
     # safetensors writes arrays that are not C-contiguous wrongly.
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     text = json.dumps(sealed(about, contiguous))

@@ -68,8 +68,8 @@ def train(
             )
         run = Run(model, model.get_params(), epochs, len(model.history_), model.steps)
         loop = _Loop(model, tasks, episodes, held_out, listeners, keeper, shown, run, place)
-        listeners.tell("on_fit_start", run)
         try:
+            listeners.tell("on_fit_start", run)
             loop.run()
         except BaseException as error:
             listeners.exception(error)

@@ -159,12 +159,11 @@ class Vocabulary:
         return Vocabulary([*self.values.tolist(), *more.tolist()])
 
     def state(self, name: str) -> tuple[dict[str, NDArray[Any]], str]:
-        """Return the values as arrays a file can hold, and their kind, "int" or "str"."""
+        """Return the values as arrays and their kind: "int", "str", or "object", of no file."""
         if self.values.dtype == np.int64:
             return {f"{name}.values": self.values}, "int"
         if self.kind() != "str":
-            got = " and ".join(sorted({type(value).__name__ for value in self.values.tolist()}))
-            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
+            return {f"{name}.values": self.values}, "object"
         encoded = [value.encode("utf-8", "surrogatepass") for value in self.values.tolist()]
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         utf8 = np.array(bytearray(b"".join(encoded)), np.uint8)
@@ -175,6 +174,8 @@ class Vocabulary:
         """Return what `state` wrote."""
         if kind == "int":
             return cls(borrowed(arrays[f"{name}.values"], name, np.int64))
+        if kind == "object":
+            return cls(borrowed(arrays[f"{name}.values"], name, np.object_))
         if kind != "str":
             raise InvalidValueError(f"{name}: no kind {kind!r}; there are int and str")
         bounds = borrowed(arrays[f"{name}.offsets"], name, np.int64)

@@ -9,7 +9,8 @@ public struct ReduceOnPlateau: Schedule {
         options: [
             OptionSchema("factor", .fraction, default: .numbers([0.5]), "What multiplies the rate on a plateau."),
             .integer("patience", default: 1, minimum: 1, "Epochs without a better score that make a plateau."),
-            OptionSchema("final", .fraction, default: .numbers([0.01]), "Share of the rate below which it does not fall."),
+            OptionSchema(
+                "final", .fraction, default: .numbers([0.01]), "Share of the rate below which it does not fall."),
             .integer("warmup", default: 0, minimum: 0, "Steps over which the rate rises linearly from nothing."),
         ],
         documentation: """

@@ -28,5 +28,7 @@ public struct StepDecay: Schedule {
     }
 
     /// The formula above.
-    public func factor(at step: Int) -> Double { warmedUp(step, warmup) * pow(decay, Double((max(step, 1) - 1) / every)) }
+    public func factor(at step: Int) -> Double {
+        warmedUp(step, warmup) * pow(decay, Double((max(step, 1) - 1) / every))
+    }
 }

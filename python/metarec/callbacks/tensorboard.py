@@ -39,7 +39,10 @@ class TensorBoard(Tracker):
         self._kind = _writer()
 
     def _start(self, run: Run) -> None:
-        resumed = {"purge_step": run.step + 1} if run.step else {}
+        # A writer of the same second would have the same file.
+        resumed = (
+            {"purge_step": run.step + 1, "filename_suffix": f".{run.step}"} if run.step else {}
+        )
         self._writer = self._kind(str(self.folder), **resumed)
         if not run.step:
             rows = [f"| {name} | {simple(value)} |" for name, value in run.options.items()]
