@@ -39,11 +39,11 @@ static PyObject *learner_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 
 static PyObject *learner_initialize(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"tasks", "limit", NULL};
-    PyObject *tasks, *limit_argument = NULL;
+    PyObject *tasks, *limit_argument = Py_None;
     int64_t limit = -1;
     Run run;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:initialize", keywords, &tasks, &limit_argument)) return NULL;
-    if (limit_argument && !integer_from(limit_argument, "limit", 0, &limit)) return NULL;
+    if (limit_argument != Py_None && !integer_from(limit_argument, "limit", 0, &limit)) return NULL;
     if (!run_start(&run, self, tasks, NULL)) return NULL;
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
@@ -147,7 +147,7 @@ static int learner_set_rate_share(PyObject *self, PyObject *value, void *unused)
 
 static PyMethodDef methods[] = {
     {"initialize", KEYWORD_METHOD(learner_initialize),
-     "initialize($self, tasks, limit=...)\n--\n\n"
+     "initialize($self, tasks, limit=None)\n--\n\n"
      "Fix the shapes by the tasks' features and draw the parameters. Once.\n\n"
      "limit: elements that they have together at most, checked before memory is taken."},
     {"parameters", learner_parameters, METH_NOARGS,
@@ -164,7 +164,7 @@ static PyMethodDef methods[] = {
      "profile($self, tasks)\n--\n\n[(text, multiply_adds, seconds)] of the training plan's instructions, per task."},
     {"step", KEYWORD_METHOD(learner_step), "step($self, tasks)\n--\n\nOne outer step on all of the tasks; its loss."},
     {"train_epoch", KEYWORD_METHOD(learner_train_epoch),
-     "train_epoch($self, tasks, episodes, epoch, progress=None, step=0, sum=0.0, count=...)\n--\n\n"
+     "train_epoch($self, tasks, episodes, epoch, progress=None, step=0, sum=0.0, count=None)\n--\n\n"
      "One pass over the tasks in batches, shuffled by the seed and the epoch: {\"step\": finished steps,\n"
      "\"steps\": of the pass, \"tasks\": trained on, \"sum\": of their losses, and of the last step \"loss\", \"norm\"\n"
      "of the gradient before clipping and \"rate\"}.\n\n"

@@ -85,7 +85,7 @@ static bool episodes_parse(PyObject *object, mr_episodes *out) {
 PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"tasks", "episodes", "epoch", "progress", "step", "sum", "count", NULL};
     PyObject *tasks, *episodes_argument, *epoch_argument, *progress = Py_None;
-    PyObject *step_argument = NULL, *sum_argument = NULL, *count_argument = NULL;
+    PyObject *step_argument = NULL, *sum_argument = NULL, *count_argument = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OOOO:train_epoch", keywords, &tasks, &episodes_argument,
                                      &epoch_argument, &progress, &step_argument, &sum_argument, &count_argument))
         return NULL;
@@ -97,7 +97,7 @@ PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs) 
     if (!progress_argument(&progress)) return NULL;
     if (step_argument && !integer_from(step_argument, "step", 0, &pass.step)) return NULL;
     if (sum_argument && !number_value(sum_argument, "sum", &pass.sum)) return NULL;
-    if (count_argument && !integer_from(count_argument, "count", 1, &count)) return NULL;
+    if (count_argument != Py_None && !integer_from(count_argument, "count", 1, &count)) return NULL;
 
     Run run;
     if (!run_start(&run, self, tasks, progress)) return NULL;

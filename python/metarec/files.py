@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metarec import _metarec
+from metarec.arrays import check_finite
 from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -125,14 +126,15 @@ def load(path: str | Path) -> "MetaLearner":
     about, arrays = read(Path(path))
     # A file may hold anything: whatever goes wrong, it is the file that is wrong.
     try:
+        for name, value in arrays.items():
+            # The optimizer may have seen a gradient whose square is infinite.
+            if not name.startswith("optimizer/") and value.dtype.kind == "f":
+                check_finite(value, name)
         kind = _classes().get(about["class"])
         if kind is None:
             raise InvalidValueError(f"no class {about['class']!r}; there are {list(_classes())}")
         model = kind(**decode(about["params"]))
         restore(model, about["learned"], arrays)
-        for name, value in model._native.parameters().items():
-            if not np.isfinite(value).all():
-                raise InvalidValueError(f"parameter {name}: not finite")
     except Exception as error:
         raise InvalidValueError(f"{path}: damaged; {type(error).__name__}: {error}") from error
     return model
@@ -144,6 +146,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     arrays: Arrays = {f"parameter/{name}": value for name, value in model.parameters().items()}
     arrays |= {f"optimizer/{name}": value for name, value in native.optimizer_state().items()}
     about: dict[str, Any] = {"steps": native.steps, "history": model.history_}
+    about["rate_share"] = native.rate_share
     if model.trained_on_ is not None:
         arrays["trained_on"], about["trained_on"] = model.trained_on_.state()
     if model.negatives is not None:
@@ -194,6 +197,8 @@ def fill(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
         for name, saved in matching(kind, arrays, live).items():
             live[name][...] = saved
     native.steps = about["steps"]
+    if about.get("rate_share", 1.0) != 1:  # Of most schedules it cannot be set.
+        native.rate_share = about["rate_share"]
     model.history_ = [dict(row) for row in about["history"]]
 
 

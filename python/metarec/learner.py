@@ -170,8 +170,8 @@ class MetaLearner(Parametrised):
 
     @property
     def _guard(self) -> Guard:
-        guard: Guard = self.__dict__.setdefault("_guarded_by", Guard())
-        return guard
+        guard: Guard | None = self.__dict__.get("_guarded_by")
+        return self.__dict__.setdefault("_guarded_by", Guard()) if guard is None else guard
 
     # Training
 
@@ -184,7 +184,7 @@ class MetaLearner(Parametrised):
 
     def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
         native = _metarec.Learner(self._native_options())
-        native.initialize(tasks.native, **({} if self._limit is None else {"limit": self._limit}))
+        native.initialize(tasks.native, self._limit)
         # At once, so that no other thread finds a part of it.
         self.__dict__.update(_learner=native, _data=data, _items=tasks.items, _users=tasks.users)
         if data is not None:
@@ -290,7 +290,7 @@ class MetaLearner(Parametrised):
 
     def predict(self, tasks: TaskSet) -> Floats:
         """Return the predictions of the query rows after adaptation to each support, in order."""
-        with self._guard.reading():
+        with self._guard:
             return self._native.predict(self._with_negatives(self._tasks(tasks)).native)
 
     def _with_negatives(self, tasks: TaskSet) -> TaskSet:
@@ -333,7 +333,7 @@ class MetaLearner(Parametrised):
         NumericalError
             The adapted parameters are not finite.
         """
-        with self._guard.reading():
+        with self._guard:
             return self._adapt(items, ratings, user)
 
     def _adapt(
@@ -482,14 +482,14 @@ class MetaLearner(Parametrised):
         """
         from metarec.files import save
 
-        with self._guard.reading():
+        with self._guard:
             save(self, Path(path))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and, if there are any, parameters: so models can be pickled and copied."""
         from metarec.files import describe
 
-        with self._guard.reading():
+        with self._guard:
             learned = describe(self) if "_learner" in self.__dict__ else None
         return {"params": self.get_params(deep=False), "learned": learned}
 

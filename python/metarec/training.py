@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,10 +145,10 @@ class _Loop:
             if self._keeper is not None and self._is_due(step):
                 self._keeper.save(place)
 
-    def _next_stop(self) -> int:
+    def _next_stop(self) -> int | None:
         """Return after how many steps somebody wants to be told."""
         step = self._run.step
-        return min((every - step % every for every in self._intervals), default=maxsize)
+        return min((every - step % every for every in self._intervals), default=None)
 
     def _is_due(self, step: int) -> bool:
         every = None if self._keeper is None else self._keeper.every
