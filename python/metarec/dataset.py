@@ -426,12 +426,8 @@ class Dataset:
     def schema_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays and a JSON-able dict from which `from_state` makes the mapping again.
 
-        They hold the items and the users' fields and values, but no rating and no user.
-
-        Raises
-        ------
-        InvalidTypeError
-            Ids or values are not all int or all str.
+        They hold the items and the users' fields and values, but no rating and no user. Ids or
+        values that are not all int or all str come as arrays of objects, which no file can hold.
         """
         items, item_state = self._items.state(with_rows=True)
         users, user_state = self._users.state(with_rows=False)
