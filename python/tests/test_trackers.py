@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import time
+import types
 import warnings
 
 import pytest
@@ -98,6 +99,34 @@ def test_tensorboard_of_a_resumed_training(tmp_path):
     small_learner(epochs=2).fit(tasks, callbacks=follow, resume=True, **options)
     assert list(kept.steps) == [3, 4, 5, 6]
     assert {step for tag, step in scalars(board) if tag == "step/loss"} == set(range(1, 7))
+
+
+def test_without_tensorboardx_pytorchs_writer_is_taken(tmp_path, monkeypatch):
+    told = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            told.append(folder)
+
+        def add_text(self, tag, text):
+            assert "| batch_size | 4 |" in text
+
+        def add_scalar(self, tag, value, step):
+            told.append((tag, step))
+
+        def flush(self):
+            pass
+
+        def close(self):
+            told.append("closed")
+
+    for name in ("torch", "torch.utils", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["torch.utils.tensorboard"].SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)  # as if it were not there
+    trained(TensorBoard(tmp_path, every=3))
+    assert told[0] == str(tmp_path) and told[-1] == "closed"
+    assert [step for each in told if (step := each[1:]) and each[0] == "step/loss"] == [(3,), (6,)]
 
 
 # --- Weights & Biases -----------------------------------------------------------------------------
