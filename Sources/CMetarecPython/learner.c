@@ -38,12 +38,16 @@ static PyObject *learner_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 }
 
 static PyObject *learner_initialize(PyObject *self, PyObject *args, PyObject *kwargs) {
-    PyObject *tasks = tasks_argument(args, kwargs);
+    static char *keywords[] = {"tasks", "limit", NULL};
+    PyObject *tasks, *limit_argument = Py_None;
+    int64_t limit = -1;
     Run run;
-    if (!tasks || !run_start(&run, self, tasks, NULL)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:initialize", keywords, &tasks, &limit_argument)) return NULL;
+    if (limit_argument != Py_None && !integer_from(limit_argument, "limit", 0, &limit)) return NULL;
+    if (!run_start(&run, self, tasks, NULL)) return NULL;
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_initialize(run.learner, run.tasks, &run.error);
+    status = mr_learner_initialize(run.learner, run.tasks, limit, &run.error);
     Py_END_ALLOW_THREADS
     return run_result(&run, status, Py_NewRef(Py_None));
 }
@@ -114,11 +118,38 @@ static int learner_set_steps(PyObject *self, PyObject *value, void *unused) {
     return run_end(&run, status) ? 0 : -1;
 }
 
+static PyObject *learner_get_rate_share(PyObject *self, void *unused) {
+    (void)unused;
+    Run run;
+    if (!run_start(&run, self, NULL, NULL)) return NULL;
+    double share = 1;
+    int32_t status = mr_learner_get_rate_share(run.learner, &share, &run.error);
+    return run_end(&run, status) ? PyFloat_FromDouble(share) : NULL;
+}
+
+static int learner_set_rate_share(PyObject *self, PyObject *value, void *unused) {
+    (void)unused;
+    if (!value) {
+        PyErr_SetString(PyExc_AttributeError, "rate_share: cannot be deleted");
+        return -1;
+    }
+    double share;
+    Run run;
+    if (!number_value(value, "rate_share", &share) || !run_start(&run, self, NULL, NULL)) return -1;
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_learner_set_rate_share(run.learner, share, &run.error);
+    Py_END_ALLOW_THREADS
+    return run_end(&run, status) ? 0 : -1;
+}
+
 /* MARK: The type */
 
 static PyMethodDef methods[] = {
     {"initialize", KEYWORD_METHOD(learner_initialize),
-     "initialize($self, tasks)\n--\n\nFix the shapes by the tasks' features and draw the parameters. Once."},
+     "initialize($self, tasks, limit=None)\n--\n\n"
+     "Fix the shapes by the tasks' features and draw the parameters. Once.\n\n"
+     "limit: elements that they have together at most, checked before memory is taken."},
     {"parameters", learner_parameters, METH_NOARGS,
      "parameters($self)\n--\n\nName -> live, writable view, without settling. A view keeps the memory alive."},
     {"optimizer_state", learner_optimizer_state, METH_NOARGS,
@@ -133,8 +164,11 @@ static PyMethodDef methods[] = {
      "profile($self, tasks)\n--\n\n[(text, multiply_adds, seconds)] of the training plan's instructions, per task."},
     {"step", KEYWORD_METHOD(learner_step), "step($self, tasks)\n--\n\nOne outer step on all of the tasks; its loss."},
     {"train_epoch", KEYWORD_METHOD(learner_train_epoch),
-     "train_epoch($self, tasks, episodes, epoch, progress=None)\n--\n\n"
-     "One pass over the tasks in batches, shuffled by the seed and the epoch; the mean loss.\n\n"
+     "train_epoch($self, tasks, episodes, epoch, progress=None, step=0, sum=0.0, count=None)\n--\n\n"
+     "One pass over the tasks in batches, shuffled by the seed and the epoch: {\"step\": finished steps,\n"
+     "\"steps\": of the pass, \"tasks\": trained on, \"sum\": of their losses, and of the last step \"loss\", \"norm\"\n"
+     "of the gradient before clipping and \"rate\"}.\n\n"
+     "step, sum and count: to go on from where an earlier call stopped, for so many steps, with the same bits.\n"
      "episodes is (support_low, support_high, query_low, query_high), or None for the tasks as they are.\n"
      "progress(fraction, loss) is called at most ten times a second; what it raises stops the epoch."},
     {"predict", KEYWORD_METHOD(learner_predict),
@@ -158,6 +192,8 @@ static PyMethodDef methods[] = {
 static PyGetSetDef members[] = {
     {"steps", learner_get_steps, learner_set_steps,
      "Number of finished outer steps; set it for a loaded learner.", NULL},
+    {"rate_share", learner_get_rate_share, learner_set_rate_share,
+     "Share of the learning rate of all later steps, 1 at first; of the schedule \"reduce_on_plateau\" alone.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

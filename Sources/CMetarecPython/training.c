@@ -83,26 +83,33 @@ static bool episodes_parse(PyObject *object, mr_episodes *out) {
 }
 
 PyObject *learner_train_epoch(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"tasks", "episodes", "epoch", "progress", NULL};
+    static char *keywords[] = {"tasks", "episodes", "epoch", "progress", "step", "sum", "count", NULL};
     PyObject *tasks, *episodes_argument, *epoch_argument, *progress = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:train_epoch", keywords, &tasks, &episodes_argument,
-                                     &epoch_argument, &progress))
+    PyObject *step_argument = NULL, *sum_argument = NULL, *count_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OOOO:train_epoch", keywords, &tasks, &episodes_argument,
+                                     &epoch_argument, &progress, &step_argument, &sum_argument, &count_argument))
         return NULL;
     mr_episodes episodes;
-    int64_t epoch;
+    mr_pass pass = {0};
+    int64_t epoch, count = INT64_MAX;
     if (episodes_argument != Py_None && !episodes_parse(episodes_argument, &episodes)) return NULL;
     if (!integer_value(epoch_argument, "epoch", &epoch)) return NULL;
     if (!progress_argument(&progress)) return NULL;
+    if (step_argument && !integer_from(step_argument, "step", 0, &pass.step)) return NULL;
+    if (sum_argument && !number_value(sum_argument, "sum", &pass.sum)) return NULL;
+    if (count_argument != Py_None && !integer_from(count_argument, "count", 1, &count)) return NULL;
 
     Run run;
     if (!run_start(&run, self, tasks, progress)) return NULL;
     const mr_episodes *drawn = episodes_argument == Py_None ? NULL : &episodes;
-    double loss = 0;
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_train_epoch(run.learner, run.tasks, drawn, epoch, run.poll, &loss, &run.error);
+    status = mr_learner_train_epoch(run.learner, run.tasks, drawn, epoch, count, run.poll, &pass, &run.error);
     Py_END_ALLOW_THREADS
-    return run_end(&run, status) ? PyFloat_FromDouble(loss) : NULL;
+    if (!run_end(&run, status)) return NULL;
+    return Py_BuildValue("{s:L,s:L,s:L,s:d,s:d,s:d,s:d}", "step", (long long)pass.step, "steps", (long long)pass.steps,
+                         "tasks", (long long)pass.tasks, "sum", pass.sum, "loss", pass.loss, "norm", pass.norm, "rate",
+                         pass.rate);
 }
 
 #endif

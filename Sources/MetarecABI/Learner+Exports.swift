@@ -55,9 +55,11 @@ public func mr_learner_release(_ handle: OpaquePointer) { Handle.release(handle,
 /// Fixes the shapes and draws the parameters.
 @c @implementation
 public func mr_learner_initialize(
-    _ handle: OpaquePointer, _ set: OpaquePointer, _ error: UnsafeMutablePointer<mr_error>
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ limit: Int64, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
-    bridge(error) { try learner(handle).exclusively { try $0.initialize(tasks(set)) } }
+    bridge(error) {
+        try learner(handle).exclusively { try $0.initialize(tasks(set), limit: limit < 0 ? .max : Int(limit)) }
+    }
 }
 
 // MARK: Tensors
@@ -114,6 +116,22 @@ public func mr_learner_set_steps(
     _ handle: OpaquePointer, _ steps: Int64, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) { try learner(handle).exclusively { try $0.resume(at: Int(steps)) } }
+}
+
+/// The share of the learning rate that is left.
+@c @implementation
+public func mr_learner_get_rate_share(
+    _ handle: OpaquePointer, _ out: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { out.pointee = try learner(handle).exclusively { $0.rateShare } }
+}
+
+/// Changes it.
+@c @implementation
+public func mr_learner_set_rate_share(
+    _ handle: OpaquePointer, _ share: Double, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) { try learner(handle).exclusively { try $0.reduceRate(to: share) } }
 }
 
 /// Inner steps of the algorithm.
@@ -180,11 +198,11 @@ public func mr_learner_profile(
     }
 }
 
-/// One pass over the tasks.
+/// One pass over the tasks, or a part of it.
 @c @implementation
 public func mr_learner_train_epoch(
     _ handle: OpaquePointer, _ set: OpaquePointer, _ episodes: UnsafePointer<mr_episodes>?, _ epoch: Int64,
-    _ poll: mr_poll, _ outLoss: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+    _ count: Int64, _ poll: mr_poll, _ pass: UnsafeMutablePointer<mr_pass>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let episodes = try episodes.map { sizes in
@@ -192,9 +210,15 @@ public func mr_learner_train_epoch(
                 supportLow: Int(sizes.pointee.support_low), supportHigh: Int(sizes.pointee.support_high),
                 queryLow: Int(sizes.pointee.query_low), queryHigh: Int(sizes.pointee.query_high))
         }
-        outLoss.pointee = try learner(handle).exclusively {
-            try $0.trainEpoch(tasks(set), episodes: episodes, epoch: Int(epoch), poll: Poll(poll))
+        var from = Learner.Pass()
+        (from.step, from.sum) = (Int(pass.pointee.step), pass.pointee.sum)
+        let now = try learner(handle).exclusively {
+            try $0.train(
+                tasks(set), episodes: episodes, epoch: Int(epoch), from: from, count: Int(count), poll: Poll(poll))
         }
+        pass.pointee = mr_pass(
+            step: Int64(now.step), steps: Int64(now.steps), tasks: Int64(now.tasks), sum: now.sum, loss: now.last.loss,
+            norm: now.last.norm, rate: now.last.rate)
     }
 }
 

@@ -33,27 +33,87 @@ extension Learner {
         let state = try initialized()
         return try Team.with(threads: options.threads) { team in
             try step(
-                Array(0..<tasks.count), of: tasks, episodes: nil, epoch: state.store.steps, team, poll, in: state)
+                Array(0..<tasks.count), of: tasks, episodes: nil, epoch: state.store.steps, team, poll, in: state
+            ).loss
         }
+    }
+
+    /// How far a pass over the tasks is.
+    public struct Pass: Sendable {
+        /// Finished steps.
+        public var step = 0
+        /// Steps of the whole pass.
+        public var steps = 0
+        /// Tasks trained on so far.
+        public var tasks = 0
+        /// Sum of their meta-losses.
+        public var sum = 0.0
+        /// The last step's mean meta-loss, the norm of its gradient before clipping, its learning rate.
+        public var last = (loss: Double.nan, norm: Double.nan, rate: Double.nan)
+
+        /// At its beginning.
+        public init() {}
+
+        /// Mean meta-loss so far.
+        public var loss: Double { sum / Double(tasks) }
+    }
+
+    /// An epoch's order of the tasks.
+    struct Order {
+        weak var tasks: TaskSet?
+        let isDrawn: Bool
+        let epoch: Int
+        let places: [Int]
     }
 
     /// One pass over the tasks, shuffled by (seed, epoch), in batches; returns the mean meta-loss of its steps.
     ///
     /// With episodes, support and query are drawn anew; else the tasks are taken as they are.
     public func trainEpoch(_ tasks: TaskSet, episodes: Episodes?, epoch: Int, poll: Poll) throws -> Double {
+        try train(tasks, episodes: episodes, epoch: epoch, from: Pass(), poll: poll).loss
+    }
+
+    /// At most `count` steps of such a pass, from where it is; the bits are those of one call for all of it.
+    ///
+    /// - Throws: a pass that is not one over these tasks.
+    public func train(
+        _ tasks: TaskSet, episodes: Episodes?, epoch: Int, from pass: Pass, count: Int = .max, poll: Poll
+    ) throws -> Pass {
         let state = try initialized()
-        let order = try self.order(of: tasks, isDrawn: episodes != nil, epoch: epoch, poll)
-        var sum = 0.0
+        let order = try self.order(of: tasks, isDrawn: episodes != nil, epoch: epoch, poll, in: state)
+        var pass = pass
+        pass.steps = (order.count - 1) / options.batchSize + 1
+        guard (0...pass.steps).contains(pass.step), count >= 0 else {
+            throw MetarecError.value("step: \(pass.step), wanted one of 0 ... \(pass.steps), and a count from 0 on")
+        }
+        let end = pass.step + min(count, pass.steps - pass.step)
+        pass.tasks = min(pass.step * options.batchSize, order.count)
         try Team.with(threads: options.threads) { team in
-            for start in stride(from: 0, to: order.count, by: options.batchSize) {
-                let batch = order[start..<min(start + options.batchSize, order.count)]
-                let (done, total) = (Double(start), Double(order.count))
-                poll.enter(done / total..<(done + Double(batch.count)) / total, loss: start == 0 ? .nan : sum / done)
-                let loss = try step(Array(batch), of: tasks, episodes: episodes, epoch: epoch, team, poll, in: state)
-                sum += loss * Double(batch.count)
+            while pass.step < end {
+                let batch = order[pass.tasks..<min(pass.tasks + options.batchSize, order.count)]
+                let (done, total) = (Double(pass.tasks), Double(order.count))
+                poll.enter(
+                    done / total..<(done + Double(batch.count)) / total, loss: pass.tasks == 0 ? .nan : pass.loss)
+                let (loss, norm) = try step(
+                    Array(batch), of: tasks, episodes: episodes, epoch: epoch, team, poll, in: state)
+                pass.step += 1
+                pass.tasks += batch.count
+                pass.sum += loss * Double(batch.count)
+                pass.last = (loss, norm, options.optimizer.learningRate(at: state.store.steps))
             }
         }
-        return sum / Double(order.count)
+        if pass.step == pass.steps { state.order = nil }
+        return pass
+    }
+
+    /// The order of an epoch, kept until it is through.
+    private func order(of tasks: TaskSet, isDrawn: Bool, epoch: Int, _ poll: Poll, in state: State) throws -> [Int] {
+        if let known = state.order, known.tasks === tasks, known.isDrawn == isDrawn, known.epoch == epoch {
+            return known.places
+        }
+        let places = try order(of: tasks, isDrawn: isDrawn, epoch: epoch, poll)
+        state.order = Order(tasks: tasks, isDrawn: isDrawn, epoch: epoch, places: places)
+        return places
     }
 
     /// The tasks that can be trained on, shuffled by (seed, epoch).
@@ -84,7 +144,7 @@ extension Learner {
     private func step(
         _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ team: Team, _ poll: Poll,
         in state: State
-    ) throws -> Double {
+    ) throws -> (loss: Double, norm: Double) {
         let (seed, rate, dropout) = (options.seed, options.unknownRate, state.model.dropout)
         let loss = try accumulate(
             batch, of: tasks,
@@ -107,7 +167,7 @@ extension Learner {
         let norm = try options.clipping.apply(to: gradients, precision, team)
         guard norm.isFinite else { throw Learner.notFinite("gradient") }
         try state.store.apply(gradients, team)
-        return loss
+        return (loss, norm)
     }
 
     /// Adds the gradient 2 λ x of the penalties λ |x|², of tables to the touched rows.

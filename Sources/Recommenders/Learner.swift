@@ -56,6 +56,8 @@ public final class Learner {
         private var tableGradients: [TableGradients] = []
         /// How often a saved run was continued.
         fileprivate(set) var resumptions = 0
+        /// The tasks' order in an epoch that is under way.
+        var order: Order?
 
         init(_ model: Model, _ options: LearnerOptions) throws {
             self.model = model
@@ -127,11 +129,17 @@ public final class Learner {
 
     /// Fixes the shapes by the tasks' features and draws the parameters. The head's bias begins at what suits the mean
     /// target best. Once.
-    public func initialize(_ tasks: TaskSet) throws {
+    ///
+    /// - Throws: parameters of more elements than `limit`, before they take memory.
+    public func initialize(_ tasks: TaskSet, limit: Int = .max) throws {
         guard state == nil else { throw MetarecError.state("initialize: the learner is initialised already") }
         let model = try Model(
             items: tasks.items.schema, users: tasks.users?.schema ?? [], backbone: options.backbone,
             algorithm: options.algorithm, loss: options.loss)
+        let count = model.specs.reduce(0.0) { $0 + Double($1.rows) * Double($1.columns) }
+        guard count <= Double(limit) else {
+            throw MetarecError.value("parameters: \(count) elements, wanted at most \(limit)")
+        }
         let new = try State(model, options)
         for (index, request) in model.requests.enumerated() {
             var generator = SeededGenerator(options.seed, 0x1217, UInt64(index))
@@ -189,6 +197,20 @@ public final class Learner {
         let state = try initialized()
         try state.store.resume(at: steps)
         state.resumptions += 1
+    }
+
+    /// The share of the learning rate that a schedule that somebody reduces from outside has left; else 1.
+    public var rateShare: Double { options.schedule.reduction?.share ?? 1 }
+
+    /// Changes it, for all later steps.
+    ///
+    /// - Throws: a share outside 0 ... 1, or a schedule that follows the steps alone.
+    public func reduceRate(to share: Double) throws {
+        let state = try initialized()
+        guard let reduction = options.schedule.reduction else {
+            throw MetarecError.state("rate_share: this schedule follows the steps alone")
+        }
+        try state.store.reduce(reduction, to: share)
     }
 
     // MARK: Who may write parameters

@@ -8,6 +8,7 @@ struct LearnerOptions {
     let algorithm: any MetaAlgorithm
     let loss: any Loss
     let optimizer: any Optimizer
+    let schedule: any Schedule
     let batchSize: Int
     let threads: Int
     let precision: Precision
@@ -64,7 +65,8 @@ struct LearnerOptions {
                     + "\"squared_error\", for the algorithm \"\(type(of: self.algorithm).schema.name)\", which solves for "
                     + "them; \"ridge\" takes a Newton step of any loss")
         }
-        self.optimizer = try optimizer.init(optimizerOptions, schedule.init(scheduleOptions))
+        self.schedule = schedule.init(scheduleOptions)
+        self.optimizer = try optimizer.init(optimizerOptions, self.schedule)
         batchSize = options.integer("batch_size")
         threads = options.optionalNumber("threads").map { Int($0) } ?? processorCount()
         precision = options.text("dtype") == "float64" ? .double : .float

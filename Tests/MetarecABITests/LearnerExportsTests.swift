@@ -92,7 +92,7 @@ private func emptyTensor() -> mr_tensor {
 
     private func initialized(_ options: [Option] = []) throws -> OpaquePointer {
         let handle = try #require(learner([Option("dtype", text: "float64"), Option("threads", 1)] + options).1)
-        #expect(Outcome { mr_learner_initialize(handle, few, $0) } == .fine)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) } == .fine)
         return handle
     }
 
@@ -180,8 +180,8 @@ private func emptyTensor() -> mr_tensor {
         #expect(Outcome { mr_learner_step(handle, few, silent, &loss, $0) }.status == state)
         var none = mr_user_ratings(count: 0, items: nil, ratings: nil, dtype: 0)
         #expect(Outcome { mr_learner_adapt(handle, items, nil, &none, &out, $0) }.status == state && out == nil)
-        #expect(Outcome { mr_learner_initialize(handle, few, $0) } == .fine)
-        #expect(Outcome { mr_learner_initialize(handle, few, $0) }.status == state)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) } == .fine)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) }.status == state)
         mr_learner_release(handle)
     }
 
@@ -312,11 +312,13 @@ private func emptyTensor() -> mr_tensor {
         caller.learner = handle
         caller.limit = 3
         var loss = 0.0
+        var pass = mr_pass()
         // However fast the machine: until the callback has been asked often enough to say stop.
         func train() -> Outcome {
             for epoch in 0..<10_000 {
+                pass = mr_pass()
                 let outcome = Outcome {
-                    mr_learner_train_epoch(handle, many!, nil, Int64(epoch), poll(caller), &loss, $0)
+                    mr_learner_train_epoch(handle, many!, nil, Int64(epoch), .max, poll(caller), &pass, $0)
                 }
                 if outcome != .fine { return outcome }
             }
@@ -366,14 +368,25 @@ private func emptyTensor() -> mr_tensor {
 
     @Test func episodesAreChecked() throws {
         let handle = try initialized()
-        var loss = 0.0
+        var pass = mr_pass()
         var sizes = mr_episodes(support_low: 1, support_high: 2, query_low: 1, query_high: 2)
-        #expect(Outcome { mr_learner_train_epoch(handle, few, &sizes, -1, silent, &loss, $0) } == .fine)
+        #expect(Outcome { mr_learner_train_epoch(handle, few, &sizes, -1, .max, silent, &pass, $0) } == .fine)
         for wrong in [(-1, 2, 1, 2), (2, 1, 1, 2), (0, 2, 0, 2), (0, 2, 3, 2)] as [(Int64, Int64, Int64, Int64)] {
             sizes = mr_episodes(
                 support_low: wrong.0, support_high: wrong.1, query_low: wrong.2, query_high: wrong.3)
-            #expect(Outcome { mr_learner_train_epoch(handle, few, &sizes, 0, silent, &loss, $0) }.status == 1)
+            #expect(Outcome { mr_learner_train_epoch(handle, few, &sizes, 0, .max, silent, &pass, $0) }.status == 1)
         }
+        // A pass that is none: of more steps than there are, or of fewer than none.
+        for step in [-1, 1000] as [Int64] {
+            pass = mr_pass()
+            pass.step = step
+            #expect(Outcome { mr_learner_train_epoch(handle, few, nil, 0, 1, silent, &pass, $0) }.status == 1)
+        }
+        pass = mr_pass()
+        #expect(Outcome { mr_learner_train_epoch(handle, few, nil, 0, -1, silent, &pass, $0) }.status == 1)
+        var share = 0.0
+        #expect(Outcome { mr_learner_get_rate_share(handle, &share, $0) } == .fine && share == 1)
+        #expect(Outcome { mr_learner_set_rate_share(handle, 0.5, $0) }.status == Int32(MR_STATE_ERROR.rawValue))
         mr_learner_release(handle)
     }
 

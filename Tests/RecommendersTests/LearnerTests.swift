@@ -236,6 +236,75 @@ import Testing
         #expect(try learner.everything() == before && (try learner.learner.steps) == 0)
     }
 
+    /// However a pass is cut into calls, even of another learner that takes the first one's numbers over.
+    @Test(arguments: [1, 2, 5]) func aPassInPartsHasTheBitsOfTheWhole(count: Int) throws {
+        let world = try LearnerWorld(tasks: 40)
+        let options: [String: OptionValue] = ["batch_size": .numbers([7]), "algorithm.inner_steps": .numbers([1])]
+        let (whole, parts) = (try TestLearner(options, on: world.tasks), try TestLearner(options, on: world.tasks))
+        let episodes = try Episodes(supportLow: 1, supportHigh: 3, queryLow: 1, queryHigh: 2)
+        for epoch in 0..<2 {
+            let loss = try whole.learner.trainEpoch(world.tasks, episodes: episodes, epoch: epoch, poll: .none)
+            var pass = Learner.Pass()
+            while pass.steps == 0 || pass.step < pass.steps {
+                let from = pass.step
+                pass = try parts.learner.train(
+                    world.tasks, episodes: episodes, epoch: epoch, from: pass, count: count, poll: .none)
+                // Tasks of one row sit out: six steps all the same, the last of fewer than seven tasks.
+                #expect(pass.step == min(from + count, 6) && pass.steps == 6)
+                #expect(pass.step == 6 ? (35..<42).contains(pass.tasks) : pass.tasks == 7 * pass.step)
+                #expect(pass.last.loss.isFinite && pass.last.norm > 0 && pass.last.rate == 1e-3)
+            }
+            #expect(pass.loss == loss)
+        }
+        #expect(try whole.everything() == parts.everything())
+    }
+
+    @Test func onlyAScheduleForPlateausIsReducedFromOutside() throws {
+        let world = try LearnerWorld(tasks: 8)
+        let learner = try TestLearner(["schedule": .text("reduce_on_plateau")], on: world.tasks).learner
+        try learner.reduceRate(to: 0.25)
+        #expect(learner.rateShare == 0.25)
+        let pass = try learner.train(world.tasks, episodes: nil, epoch: 0, from: .init(), poll: .none)
+        #expect(pass.last.rate == 0.25e-3)
+        let other = try TestLearner(["schedule": .text("cosine")], on: world.tasks).learner
+        #expect(throws: MetarecError.self) { try other.reduceRate(to: 0.5) }
+        #expect(other.rateShare == 1)
+    }
+
+    /// The penalty λ Σ x² adds 2 λ x to the gradient: of all weights, and of the rows that a step touches.
+    @Test func penaltiesOfTheNetworkShrinkWhatTheySay() throws {
+        let world = try LearnerWorld(tasks: 6)
+        func stepped(_ penalties: [String: OptionValue]) throws -> (before: [String: Matrix], after: [String: Matrix]) {
+            let options: [String: OptionValue] = [
+                "optimizer": .text("sgd"), "optimizer.lr": .numbers([1]), "algorithm.inner_steps": .numbers([0]),
+            ]
+            let learner = try TestLearner(options.merging(penalties) { $1 }, on: world.tasks)
+            let before = try learner.θ()
+            _ = try learner.learner.step(world.tasks, poll: .none)
+            try learner.learner.settle()
+            return (before, try learner.θ())
+        }
+        let plain = try stepped([:])
+        for (option, isPenalised) in [
+            ("backbone.l2", { (name: String) in name.hasPrefix("embedding") }),
+            ("backbone.weight_l2", { (name: String) in name.hasSuffix("weight") }),
+        ] {
+            let shrunk = try stepped([option: .numbers([0.05])])
+            for (name, value) in plain.after {
+                let x = try #require(plain.before[name]).elements
+                let y = try #require(shrunk.after[name]).elements
+                let moved = zip(value.elements, y).map { $0 - $1 }
+                let expected = isPenalised(name) ? x.map { 0.1 * $0 } : x.map { _ in 0 }
+                let isTable = name.hasPrefix("embedding")
+                // Rows that no task has are left alone.
+                #expect(
+                    zip(moved, expected).allSatisfy { Swift.abs($0 - $1) < 1e-9 || (isTable && $0 == 0) },
+                    "\(option) \(name)")
+                #expect(isPenalised(name) == moved.contains { $0 != 0 }, "\(option) \(name)")
+            }
+        }
+    }
+
     @Test func tasksWithNothingToLearnFromAreNamed() throws {
         let world = try LearnerWorld(sizes: sizes)
         let learner = try TestLearner(on: world.tasks)

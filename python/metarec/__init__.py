@@ -9,10 +9,11 @@
 
 from typing import Any
 
-from metarec import baselines, datasets, errors, export, features, plot, split, text
+from metarec import baselines, callbacks, datasets, errors, export, features, plot, split, text
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser, Recommendations
 from metarec.blend import Blend
+from metarec.checkpoint import Checkpoint
 from metarec.cleaning import Cleaning
 from metarec.cold_start import ColdStart
 from metarec.components import COMPONENTS, Component
@@ -40,6 +41,7 @@ __all__ = [
     "BayesianMF",
     "Blend",
     "Categorical",
+    "Checkpoint",
     "Cleaning",
     "ColdStart",
     "Component",
@@ -61,6 +63,7 @@ __all__ = [
     "Tuning",
     "__version__",
     "baselines",
+    "callbacks",
     "datasets",
     "errors",
     "evaluate",

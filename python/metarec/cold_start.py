@@ -1,11 +1,13 @@
 """The preset for cold starts."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
 from metarec.content import blocks, components
 from metarec.dataset import Dataset
@@ -145,9 +147,13 @@ class ColdStart(Preset):
         *,
         progress: Progress = "auto",
         callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | str | Path | None = None,
+        resume: bool = False,
     ) -> Self:
         """Train from the start, on a `Dataset`; else as `MetaLearner.fit`."""
-        return super().fit(self._encoded(data), validation, progress=progress, callbacks=callbacks)
+        kept: dict[str, Any] = {"checkpoint": checkpoint, "resume": resume}
+        own = self._encoded(data)
+        return super().fit(own, validation, progress=progress, callbacks=callbacks, **kept)
 
     def _encoded(self, data: Dataset | TaskSet) -> Dataset:
         """Return the data with the features that the model takes."""

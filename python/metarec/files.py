@@ -1,8 +1,11 @@
 """Models in files: safetensors, everything else as JSON in its metadata. Never pickle."""
 
+import hashlib
 import json
 import os
 import secrets
+from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metarec import _metarec
+from metarec.arrays import check_finite
 from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -22,15 +26,23 @@ from metarec.tasks import TaskSet
 if TYPE_CHECKING:
     from metarec.learner import MetaLearner
 
-FORMAT = 1
+FORMAT = 2
+#: A description is small: what is longer was not written by `save`.
+_LONGEST = 1 << 24
 Arrays = dict[str, NDArray[Any]]
 
 
-def save(model: "MetaLearner", path: Path) -> None:
-    """Write `model` to `path`, atomically: the old file stays whole until the new one is."""
-    name = type(model).__name__
-    if type(model) is not _classes().get(name):
-        raise InvalidTypeError(f"a {name} cannot be saved, only {', '.join(_classes())}")
+def save(
+    model: "MetaLearner",
+    path: Path,
+    more: Mapping[str, Any] | None = None,
+    beside: Arrays | None = None,
+) -> None:
+    """Write `model` to `path`, atomically: the old file stays whole until the new one is.
+
+    `more` and `beside` join its description and its arrays.
+    """
+    name = class_name(model)
     learned, arrays = describe(model)
     about = {
         "format": FORMAT,
@@ -39,11 +51,32 @@ def save(model: "MetaLearner", path: Path) -> None:
         "params": encode(model.get_params(deep=False)),
         "learned": learned,
     }
+    _write(path, about | dict(more or {}), arrays | (beside or {}))
+
+
+def class_name(model: "MetaLearner") -> str:
+    """Return the name of a model's class, if a file can have it."""
+    name = type(model).__name__
+    if type(model) is not _classes().get(name):
+        raise InvalidTypeError(f"a {name} cannot be saved, only {', '.join(_classes())}")
+    return name
+
+
+def _write(path: Path, about: dict[str, Any], arrays: Arrays) -> None:
+    for name, value in arrays.items():
+        if value.dtype == object:
+            got = " and ".join(sorted({type(each).__name__ for each in value.tolist()}))
+            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
     # safetensors writes arrays that are not C-contiguous wrongly.
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    text = json.dumps(sealed(about, contiguous))
+    if len(text) > _LONGEST:
+        raise InvalidValueError(
+            f"{path}: a description of {len(text)} characters, wanted at most {_LONGEST}"
+        )
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        save_file(contiguous, temporary, metadata={"metarec": json.dumps(about)})
+        save_file(contiguous, temporary, metadata={"metarec": text})
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -51,6 +84,27 @@ def save(model: "MetaLearner", path: Path) -> None:
         raise OSError(f"{path}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what writers of `path` left behind that were killed."""
+    for left in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"):
+        left.unlink(missing_ok=True)
+
+
+def sealed(about: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
+    """Return the description with two hashes: of itself and the arrays' layout, of their contents.
+
+    They tell damage from what was written. They are no signature.
+    """
+    told = {name: value for name, value in about.items() if name not in ("schema", "content")}
+    layout = {name: [array.dtype.str, array.shape] for name, array in sorted(arrays.items())}
+    text = json.dumps([told, layout], sort_keys=True)
+    content = hashlib.blake2b(digest_size=16)
+    for _, array in sorted(arrays.items()):
+        content.update(np.ascontiguousarray(array).data)
+    schema = hashlib.blake2b(text.encode(), digest_size=16)
+    return told | {"schema": schema.hexdigest(), "content": content.hexdigest()}
 
 
 def load(path: str | Path) -> "MetaLearner":
@@ -69,9 +123,13 @@ def load(path: str | Path) -> "MetaLearner":
     --------
     >>> model = mr.load("melu.metarec")  # doctest: +SKIP
     """
-    about, arrays = _read(Path(path))
+    about, arrays = read(Path(path))
     # A file may hold anything: whatever goes wrong, it is the file that is wrong.
     try:
+        for name, value in arrays.items():
+            # The optimizer may have seen a gradient whose square is infinite.
+            if not name.startswith("optimizer/") and value.dtype.kind == "f":
+                check_finite(value, name)
         kind = _classes().get(about["class"])
         if kind is None:
             raise InvalidValueError(f"no class {about['class']!r}; there are {list(_classes())}")
@@ -88,6 +146,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     arrays: Arrays = {f"parameter/{name}": value for name, value in model.parameters().items()}
     arrays |= {f"optimizer/{name}": value for name, value in native.optimizer_state().items()}
     about: dict[str, Any] = {"steps": native.steps, "history": model.history_}
+    about["rate_share"] = native.rate_share
     if model.trained_on_ is not None:
         arrays["trained_on"], about["trained_on"] = model.trained_on_.state()
     if model.negatives is not None:
@@ -108,6 +167,8 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
 def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
     """Give `model`, which has its options, what `describe` told."""
     stored = _under("data/", arrays)
+    # A file's options ask for no more memory than the file has numbers.
+    model._limit = sum(array.size for array in _under("parameter/", arrays).values())
     model._restore_learned(about.get("learned", {}))
     if "data" in about:
         data = Dataset.from_state(stored, about["data"])
@@ -118,19 +179,8 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         if "users" in about:
             users = FeatureTable.from_state("users", stored, about["users"])
         model._begin(_no_tasks(items, users), None)
-    native = model._native
-    for kind, live in (("parameter", native.parameters()), ("optimizer", native.optimizer_state())):
-        saved = _under(f"{kind}/", arrays)
-        if saved.keys() != live.keys():
-            raise InvalidValueError(f"{kind}: {sorted(saved)}, wanted {sorted(live)}")
-        for name, view in live.items():
-            if saved[name].shape != view.shape or saved[name].dtype != view.dtype:
-                raise InvalidValueError(
-                    f"{kind} {name}: {saved[name].dtype.name} {list(saved[name].shape)}, wanted "
-                    f"{view.dtype.name} {list(view.shape)}"
-                )
-            view[...] = saved[name]
-    native.steps = about["steps"]
+    del model._limit
+    fill(model, about, arrays)
     if model.negatives is not None:
         counts = arrays["item_counts"]
         if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
@@ -138,7 +188,32 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         model.item_counts_ = counts
     if "trained_on" in about:
         model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
+
+
+def fill(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
+    """Give `model`, whose shapes are fixed, the numbers that `describe` told."""
+    native = model._native
+    for kind, live in (("parameter", native.parameters()), ("optimizer", native.optimizer_state())):
+        for name, saved in matching(kind, arrays, live).items():
+            live[name][...] = saved
+    native.steps = about["steps"]
+    if about.get("rate_share", 1.0) != 1:  # Of most schedules it cannot be set.
+        native.rate_share = about["rate_share"]
     model.history_ = [dict(row) for row in about["history"]]
+
+
+def matching(kind: str, arrays: Arrays, live: Arrays) -> Arrays:
+    """Return the arrays of a kind, which are to be of the names, shapes and types of `live`."""
+    saved = _under(f"{kind}/", arrays)
+    if saved.keys() != live.keys():
+        raise InvalidValueError(f"{kind}: {sorted(saved)}, wanted {sorted(live)}")
+    for name, view in live.items():
+        if saved[name].shape != view.shape or saved[name].dtype != view.dtype:
+            raise InvalidValueError(
+                f"{kind} {name}: {saved[name].dtype.name} {list(saved[name].shape)}, wanted "
+                f"{view.dtype.name} {list(view.shape)}"
+            )
+    return saved
 
 
 def _classes() -> dict[str, type["MetaLearner"]]:
@@ -152,7 +227,16 @@ def _classes() -> dict[str, type["MetaLearner"]]:
     }
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+def read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Return the description and the arrays of a file.
+
+    Raises
+    ------
+    InvalidValueError
+        Not a file of metarec, damaged, or of a newer format.
+    OSError
+        It cannot be read.
+    """
     with open(path, "rb"):
         pass  # says plainly if there is no such file
     try:
@@ -161,6 +245,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             text = (file.metadata() or {}).get("metarec")
             if text is None:
                 raise InvalidValueError(f"{path}: not a model of metarec")
+            if len(text) > _LONGEST:
+                raise InvalidValueError(f"{path}: damaged; a description of {len(text)} characters")
             about = json.loads(text)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except InvalidValueError:
@@ -174,6 +260,11 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"{path}: format {about['format']}, written by metarec {about.get('version')}; this "
             f"version reads up to {FORMAT}"
         )
+    if about["format"] > 1:  # Before, there were no hashes.
+        written = sealed(about, arrays)
+        for name, what in (("schema", "description"), ("content", "content")):
+            if about.get(name) != written[name]:
+                raise InvalidValueError(f"{path}: damaged; not the {what} that was written")
     return about, arrays
 
 

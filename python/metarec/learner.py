@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from metarec import _metarec
 from metarec.adapted import AdaptedUser
 from metarec.arrays import check_index
+from metarec.checkpoint import Checkpoint
 from metarec.components import Component, component
 from metarec.dataset import Dataset
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.features import FeatureTable
+from metarec.guard import Guard
 from metarec.negatives import Negatives
 from metarec.parameters import Parametrised
 from metarec.profile import Profile
@@ -94,6 +96,11 @@ class MetaLearner(Parametrised):
     (2,)
     """
 
+    _limit: int | None = None  # of numbers, while a file is read
+    _data: Dataset | None
+    _items: FeatureTable
+    _users: FeatureTable | None
+
     def __init__(
         self,
         *,
@@ -156,6 +163,7 @@ class MetaLearner(Parametrised):
 
     @property
     def _native(self) -> _metarec.Learner:
+        self._guard.check()
         native: _metarec.Learner | None = self.__dict__.get("_learner")
         if native is None:
             raise NotFittedError(
@@ -163,19 +171,25 @@ class MetaLearner(Parametrised):
             )
         return native
 
+    @property
+    def _guard(self) -> Guard:
+        guard: Guard | None = self.__dict__.get("_guarded_by")
+        return self.__dict__.setdefault("_guarded_by", Guard()) if guard is None else guard
+
     # Training
 
     def initialize(self, tasks: TaskSet | Dataset) -> Self:
         """Fix the shapes by the features of `tasks` and draw the parameters; `fit` does it too."""
-        if isinstance(tasks, Dataset):
-            return self._begin(tasks.tasks(), tasks)
-        return self._begin(self._tasks(tasks), None)
+        with self._guard.fitting():
+            if isinstance(tasks, Dataset):
+                return self._begin(tasks.tasks(), tasks)
+            return self._begin(self._tasks(tasks), None)
 
     def _begin(self, tasks: TaskSet, data: Dataset | None) -> Self:
         native = _metarec.Learner(self._native_options())
-        native.initialize(tasks.native)
-        self._learner = native
-        self._data, self._items, self._users = data, tasks.items, tasks.users
+        native.initialize(tasks.native, self._limit)
+        # At once, so that no other thread finds a part of it.
+        self.__dict__.update(_learner=native, _data=data, _items=tasks.items, _users=tasks.users)
         if data is not None:
             self._forget_unseen(data)
         self.history_: History = []
@@ -191,8 +205,10 @@ class MetaLearner(Parametrised):
         *,
         progress: Progress = "auto",
         callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | str | Path | None = None,
+        resume: bool = False,
     ) -> Self:
-        """Train from the start.
+        """Train from the start, or from a checkpoint on.
 
         Parameters
         ----------
@@ -205,17 +221,26 @@ class MetaLearner(Parametrised):
             "bpr", of the meta-loss.
         progress : "auto", True or False
             A progress bar; "auto": where somebody sees it.
-        callbacks : sequence of callables
-            Each is called after every epoch with its row of `history_`. What one raises ends the
-            training; the model has the parameters of that epoch.
+        callbacks : sequence of `metarec.callbacks.Callback` or callables
+            What follows the training: a callable is called after every epoch with its row of
+            `history_`. What one raises ends the training; the model has the parameters of then.
+        checkpoint : Checkpoint or path, optional
+            The file to keep from which training can go on; of a path, after every epoch.
+        resume : bool
+            Go on from that file where it is there, with the bits of a training that was never
+            interrupted. It must be of the same options, data and validation; `epochs` may be more.
 
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            An option or argument cannot be used; the message names it.
+            An option or argument cannot be used, or the checkpoint is of another training; the
+            message says which and why.
         NumericalError
             The loss or its gradient left the finite numbers; the parameters are those of the last
             finished step.
+        StateError
+            Another thread fits this model. Until `fit` ends it refuses all others, after waiting
+            for those that were reading.
         KeyboardInterrupt
             Ctrl-C, within 50 ms; the model can be used and has the parameters of the last finished
             step.
@@ -229,7 +254,8 @@ class MetaLearner(Parametrised):
         >>> rows == model.history_, [row["epoch"] for row in rows]
         (True, [1, 2])
         """
-        train(self, data, validation, progress, callbacks)
+        with self._guard.fitting():
+            train(self, data, validation, progress, callbacks, checkpoint, resume)
         return self
 
     def partial_fit(self, tasks: TaskSet) -> float:
@@ -268,7 +294,8 @@ class MetaLearner(Parametrised):
 
     def predict(self, tasks: TaskSet) -> Floats:
         """Return the predictions of the query rows after adaptation to each support, in order."""
-        return self._native.predict(self._with_negatives(self._tasks(tasks)).native)
+        with self._guard:
+            return self._native.predict(self._with_negatives(self._tasks(tasks)).native)
 
     def score_catalogue(self, tasks: TaskSet) -> Floats:
         """Return the predictions of all items after adaptation to each support, ``[tasks, items]``.
@@ -332,6 +359,15 @@ class MetaLearner(Parametrised):
         NumericalError
             The adapted parameters are not finite.
         """
+        with self._guard:
+            return self._adapt(items, ratings, user)
+
+    def _adapt(
+        self,
+        items: Iterable[Hashable],
+        ratings: ArrayLike,
+        user: Mapping[str, Any] | Hashable | FeatureTable,
+    ) -> AdaptedUser:
         native = self._native
         given = as_values(items, "items")
         codes = self._item_codes(given)
@@ -472,13 +508,15 @@ class MetaLearner(Parametrised):
         """
         from metarec.files import save
 
-        save(self, Path(path))
+        with self._guard:
+            save(self, Path(path))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and, if there are any, parameters: so models can be pickled and copied."""
         from metarec.files import describe
 
-        learned = describe(self) if "_learner" in self.__dict__ else None
+        with self._guard:
+            learned = describe(self) if "_learner" in self.__dict__ else None
         return {"params": self.get_params(deep=False), "learned": learned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -170,15 +170,15 @@ class Vocabulary:
         return Vocabulary([*self.values.tolist(), *more.tolist()])
 
     def state(self, name: str) -> tuple[dict[str, NDArray[Any]], str]:
-        """Return the values as arrays a file can hold, and their kind: "int", "str" or "json"."""
+        """Return the values as arrays and their kind: int, str, json, or object, of no file."""
         if self.values.dtype == np.int64:
             return {f"{name}.values": self.values}, "int"
         kind, texts = "str", self.values.tolist()
         if self.kind() != "str":
             try:
                 kind, texts = "json", [json.dumps(to_json(value)) for value in texts]
-            except InvalidTypeError as error:
-                raise InvalidTypeError(f"{name}: {error}") from None
+            except InvalidTypeError:
+                return {f"{name}.values": self.values}, "object"
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         utf8 = np.array(bytearray(b"".join(encoded)), np.uint8)
@@ -189,6 +189,8 @@ class Vocabulary:
         """Return what `state` wrote."""
         if kind == "int":
             return cls(borrowed(arrays[f"{name}.values"], name, np.int64))
+        if kind == "object":
+            return cls(borrowed(arrays[f"{name}.values"], name, np.object_))
         if kind not in ("str", "json"):
             raise InvalidValueError(f"{name}: no kind {kind!r}; there are int, str and json")
         bounds = borrowed(arrays[f"{name}.offsets"], name, np.int64)

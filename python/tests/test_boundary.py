@@ -567,6 +567,44 @@ def test_ctrl_c_stops_a_long_call_and_leaves_the_learner_usable() -> None:
     assert np.isfinite(learner.step(trainable(tasks)))
 
 
+def test_an_epoch_goes_on_where_it_stopped() -> None:
+    tasks = many(make_tasks(), 3 * OPTIONS["batch_size"])
+    whole, parts = make_learner(tasks), make_learner(tasks)
+    wanted = whole.train_epoch(tasks, None, 0)
+    assert wanted["step"] == wanted["steps"] == 3
+    told = parts.train_epoch(tasks, None, 0, count=1)
+    assert (told["step"], told["steps"], told["tasks"]) == (1, 3, OPTIONS["batch_size"])
+    told = parts.train_epoch(tasks, None, 0, None, told["step"], told["sum"], 10**9)
+    assert told == wanted
+    # Nothing is left of it:
+    again = parts.train_epoch(tasks, None, 0, step=3, sum=told["sum"])
+    assert again["sum"] == told["sum"] and again["step"] == 3 and np.isnan(again["loss"])
+    for wrong, error in (
+        ({"step": 4}, ValueError),
+        ({"step": -1}, ValueError),
+        ({"step": 1.5}, TypeError),
+        ({"step": None}, TypeError),
+        ({"sum": "a"}, TypeError),
+        ({"count": 0}, ValueError),
+        ({"count": 2**63}, (ValueError, OverflowError)),
+        ({"count": "a"}, TypeError),
+    ):
+        with pytest.raises(error, match=next(iter(wrong))):
+            parts.train_epoch(tasks, None, 0, **wrong)
+    assert parts.steps == 3
+
+
+def test_parameters_above_a_limit_are_refused() -> None:
+    tasks = make_tasks()
+    count = sum(value.size for value in make_learner(tasks).parameters().values())
+    learner = native.Learner(OPTIONS)
+    with pytest.raises(ValueError, match=f"parameters: {count}.* wanted at most {count - 1}"):
+        learner.initialize(tasks, count - 1)
+    with pytest.raises(ValueError, match="limit"):
+        learner.initialize(tasks, -1)
+    learner.initialize(tasks, limit=count)
+
+
 def test_what_a_progress_callback_raises_stops_the_call() -> None:
     class StopHere(Exception):
         pass
@@ -726,7 +764,10 @@ def test_bootstrap_refuses_what_it_cannot_resample() -> None:
     [
         (native.Features, "(rows, fields)"),
         (native.Learner, "(options)"),
-        (native.Learner.train_epoch, "(self, /, tasks, episodes, epoch, progress=None)"),
+        (
+            native.Learner.train_epoch,
+            "(self, /, tasks, episodes, epoch, progress=None, step=0, sum=0.0, count=None)",
+        ),
         (native.metrics, "(predictions, targets, offsets, metrics)"),
     ],
 )

@@ -178,9 +178,13 @@ def test_the_mapping_is_saved_and_restored():
     assert len(restored.tasks()) == 0
 
 
-def test_ids_that_no_file_can_hold_are_refused_when_saving():
-    with pytest.raises(InvalidTypeError, match=r"item.ids: a file holds no object"):
-        Dataset.from_arrays([1], [object()], [3]).schema_state()
+UNKEPT = frozenset({1, 2})
+
+
+def test_ids_that_no_file_can_hold_are_kept_in_memory():
+    arrays, state = Dataset.from_arrays([1], [UNKEPT], [3]).schema_state()
+    assert arrays["item.ids.values"].dtype == object
+    assert Dataset.from_state(arrays, state).item_codes([UNKEPT, (2, 1)]).tolist() == [0, -1]
 
 
 IDS = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import struct
 from pathlib import Path
 
@@ -42,13 +43,19 @@ def path(tmp_path):
     return tmp_path / "model.metarec"
 
 
-def rewrite(path, arrays=lambda a: a, about=lambda a: a):
-    """Write the file anew with changed arrays or description."""
+def described(path):
+    """What a file says of itself."""
     with open(path, "rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
-        metadata = json.loads(file.read(size))["__metadata__"]
-    changed = about(json.loads(metadata["metarec"]))
-    save_file(arrays(load_file(path)), path, metadata={"metarec": json.dumps(changed)})
+        return json.loads(json.loads(file.read(size))["__metadata__"]["metarec"])
+
+
+def rewrite(path, arrays=lambda a: a, about=lambda a: a, sealed=True):
+    """Write the file anew with changed arrays or description, by default with the right hashes."""
+    changed, given = about(described(path)), arrays(load_file(path))
+    if sealed:
+        changed = mr.files.sealed(changed, given)
+    save_file(given, path, metadata={"metarec": json.dumps(changed)})
 
 
 @pytest.mark.parametrize("kind", [int, str])
@@ -107,6 +114,19 @@ def test_training_continues_with_the_same_bits(optimizer, dtype, path):
         assert model.partial_fit(batch) == loaded.partial_fit(batch)
     assert same_bits(copies(model), copies(loaded))
     assert loaded.steps == 5
+
+
+def test_a_rate_that_was_reduced_stays_reduced(path):
+    schedule = mr.ReduceOnPlateau(factor=0.5, final=0.1)
+    model = small_learner(epochs=8, schedule=schedule, optimizer=mr.Adam(lr=0.3))
+    tasks = random_tasks(tasks=9)
+    model.fit(tasks, random_tasks(1))
+    assert model._native.rate_share < 1
+    model.save(path)
+    loaded = mr.load(path)
+    assert loaded._native.rate_share == model._native.rate_share
+    assert model.partial_fit(tasks) == loaded.partial_fit(tasks)
+    assert same_bits(copies(model), copies(loaded))
 
 
 def test_saving_does_not_change_the_model(path):
@@ -177,7 +197,7 @@ def test_paths_may_be_strings_and_files_follow_the_umask(tmp_path):
 def test_ids_that_no_file_can_hold_are_named(path):
     data = mr.Dataset.from_arrays([1, 1, 2, 2], [object(), object()] * 2, [5, 4, 3, 2])
     model = small_preset("MeLU").fit(data)
-    with pytest.raises(InvalidTypeError, match="item"):
+    with pytest.raises(InvalidTypeError, match=r"item\.ids.*all int or all str to save, got tuple"):
         model.save(path)
     assert not path.exists()
 
@@ -239,9 +259,95 @@ def test_safetensors_of_others_are_refused(path):
 
 
 def test_a_newer_format_says_so(saved):
-    rewrite(saved, about=lambda about: about | {"format": 2, "version": "9.9"})
-    with pytest.raises(InvalidValueError, match=r"format 2, .* metarec 9\.9.* up to 1"):
+    rewrite(saved, about=lambda about: about | {"format": 3, "version": "9.9"})
+    with pytest.raises(InvalidValueError, match=r"format 3, .* metarec 9\.9.* up to 2"):
         mr.load(saved)
+
+
+OLD = Path(__file__).parent / "files" / "format-1.metarec"
+
+
+def test_a_file_of_the_first_format_is_read(path):
+    model = mr.load(OLD)
+    assert described(OLD)["format"] == 1 and "schema" not in described(OLD)
+    assert model.steps == 6 and [row["epoch"] for row in model.history_] == [1, 2]
+    # As the version that wrote it predicted.
+    scores = model.adapt([100, 103], [5, 1], {"age": 2}).predict(range(100, 108))
+    wanted = [3.0888298, 3.1021028, 3.1160986, 3.2258964, 3.2789790, 3.2531652, 3.407325, 3.4160457]
+    np.testing.assert_allclose(scores, wanted, rtol=1e-5)
+    model.save(path)
+    assert described(path)["format"] == 2
+    np.testing.assert_array_equal(
+        mr.load(path).adapt([100, 103], [5, 1], {"age": 2}).predict(range(100, 108)), scores
+    )
+
+
+def test_every_flipped_bit_is_found(saved):
+    whole = saved.read_bytes()
+    random = np.random.default_rng(1)
+    (size,) = struct.unpack("<Q", whole[:8])
+    for place in random.integers(size + 8, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << random.integers(8)
+        saved.write_bytes(damaged)
+        with pytest.raises(InvalidValueError, match=r"model\.metarec: damaged; not the content"):
+            mr.load(saved)
+    saved.write_bytes(whole)
+    rewrite(saved, about=lambda about: put(about, "learned", "steps", 7), sealed=False)
+    with pytest.raises(InvalidValueError, match="damaged; not the description"):
+        mr.load(saved)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_parameters_that_are_not_finite_are_refused(saved, value):
+    def spoilt(arrays):
+        arrays["parameter/head.bias"][0] = value
+        return arrays
+
+    rewrite(saved, arrays=spoilt)
+    with pytest.raises(InvalidValueError, match=r"damaged; .*parameter/head\.bias.*finite number"):
+        mr.load(saved)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10**6,
+        '{"a":' * 10**5 + "1" + "}" * 10**5,
+        '{"format": 2, "more": [' + "[]," * (6 * 10**6) + "[]]}",
+        '{"format": ' + "9" * 10**5 + "}",
+        '{"format": true, "class": "MeLU"}',
+        '{"format": -1}',
+        "null",
+        '"' + "a" * 100 + '"',
+        "NaN",
+    ],
+    ids=lambda text: f"{text[:14]} {len(text)}",
+)
+def test_bombs_in_the_description_are_refused(path, text):
+    save_file({"x": np.zeros(3)}, path, metadata={"metarec": text})
+    with pytest.raises(InvalidValueError, match=r"model\.metarec: (not a model|damaged)"):
+        mr.load(path)
+
+
+def test_options_ask_for_no_more_memory_than_the_file_has_numbers(saved):
+    # It would be 1.6 GB, and with the optimizer's state three times as much.
+    rewrite(
+        saved,
+        about=lambda about: put(about, "params", "backbone", "options", "hidden", [20_000, 20_000]),
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InvalidValueError, match=r"damaged; .*parameters: .* wanted at most"):
+        mr.load(saved)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
+
+
+def test_a_model_that_is_too_large_to_describe_is_refused_when_saved(path):
+    model = small_learner().initialize(random_tasks())
+    model.history_ = [{"epoch": 1, "loss": 0.0}] * 10**6
+    with pytest.raises(InvalidValueError, match=r"model\.metarec: a description of"):
+        model.save(path)
+    assert not path.exists()
 
 
 def put(about, *keys_and_value):
@@ -272,6 +378,8 @@ def put(about, *keys_and_value):
         ("learned", "steps", -1),
         ("learned", "steps", 2**80),
         ("learned", "steps", "many"),
+        ("learned", "rate_share", 0.5),
+        ("learned", "rate_share", "much"),
         ("learned", "history", 3),
         ("learned", "data", {}),
         ("learned", "data", "items", "fields", []),
@@ -279,6 +387,7 @@ def put(about, *keys_and_value):
         ("learned", "data", "items", "fields", 0, "size", 10**12),
         ("learned", "data", "items", "fields", 0, "size", -1),
         ("learned", "data", "items", "ids", "float"),
+        ("learned", "data", "items", "ids", "object"),
         ("learned", "data", "users", "values", {"age": "str"}),
     ],
 )

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,8 @@ from learners import copies, random_tasks, same_bits, small_learner, small_prese
 
 import metarec as mr
 from metarec import training
-from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError, StateError
+from metarec.progress import progress_bar
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,105 @@ def test_no_epochs_give_the_starting_point():
     assert same_bits(model.parameters(), small_learner().initialize(tasks).parameters())
 
 
+# --- schedules ------------------------------------------------------------------------------------
+
+
+class Rates(mr.callbacks.Callback):
+    """The learning rate of every step."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_step_end(self, step, logs):
+        self.seen.append(logs["lr"])
+
+
+def rates(schedule, epochs=6, validation=None, **options):
+    """Three steps an epoch."""
+    follow = Rates()
+    options = {"optimizer": mr.Adam(lr=0.1), **options}
+    model = small_learner(epochs=epochs, schedule=schedule, **options)
+    model.fit(random_tasks(tasks=9), validation, callbacks=[follow])
+    return np.array(follow.seen), model
+
+
+def test_schedules_are_what_they_say():
+    t = np.arange(1, 19)
+    for schedule, factor in (
+        ("constant", np.ones(18)),
+        (mr.Constant(warmup=6), np.minimum(1, t / 6)),
+        (mr.StepDecay(every=4, factor=0.5), 0.5 ** ((t - 1) // 4)),
+        (mr.Cosine(steps=12, final=0.1), 0.1 + 0.45 * (1 + np.cos(np.pi * np.minimum(1, t / 12)))),
+    ):
+        np.testing.assert_allclose(rates(schedule)[0], 0.1 * factor, rtol=1e-12)
+
+
+def test_a_plateau_reduces_the_rate():
+    # Too large a step: the validation rises and falls.
+    schedule = mr.ReduceOnPlateau(factor=0.5, patience=2, final=0.2)
+    seen, model = rates(schedule, 20, random_tasks(1), optimizer=mr.Adam(lr=0.2), patience=None)
+    best, since, share, wanted = np.inf, 0, 1.0, []
+    for row in model.history_:
+        wanted += [0.2 * max(share, 0.2)] * 3
+        since = 0 if row["validation"] < best else since + 1
+        best = min(best, row["validation"])
+        if since == 2:
+            since, share = 0, share / 2
+    np.testing.assert_allclose(seen, wanted, rtol=1e-12)
+    assert share < 0.2  # or nothing was tested
+    assert model._native.rate_share == 0.2
+
+
+def test_without_validation_the_loss_makes_the_plateau():
+    schedule = mr.ReduceOnPlateau(factor=0.1, patience=1)
+    seen, model = rates(schedule, 12, optimizer=mr.SGD(lr=1.0), clip_norm=1.0)
+    losses = [row["loss"] for row in model.history_]
+    worse = sum(loss >= min(losses[:n]) for n, loss in enumerate(losses[:-1]) if n)
+    assert worse and seen[-1] == pytest.approx(max(0.01, 0.1**worse))
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "count"),
+    [
+        ([], 1, 0),
+        ([3, 2, 1], 1, 0),
+        ([1, 1], 1, 1),
+        ([1, 2, 3], 1, 2),
+        ([1, 2, 3, 4, 5], 2, 2),
+        ([1, 2, 0.5, 2, 3], 2, 1),
+        ([float("nan"), 1, float("nan")], 1, 2),
+    ],
+)
+def test_plateaus_are_counted(scores, patience, count):
+    assert training.plateaus(scores, patience) == count
+
+
+def test_only_a_plateau_can_be_set_from_outside():
+    native = small_learner().initialize(random_tasks())._native
+    with pytest.raises(StateError, match="this schedule follows the steps alone"):
+        native.rate_share = 0.5
+    native = small_learner(schedule="reduce_on_plateau").initialize(random_tasks())._native
+    for wrong in (-1, 2, float("nan")):
+        with pytest.raises(InvalidValueError, match="rate_share"):
+            native.rate_share = wrong
+    with pytest.raises(InvalidTypeError, match="rate_share"):
+        native.rate_share = "half"
+    native.rate_share = 0.5
+    assert native.rate_share == 0.5
+
+
+def test_penalties_keep_parameters_small():
+    tasks = random_tasks(tasks=30)
+
+    def size(name, **penalty):
+        backbone = mr.FeatureMLP(embedding_dim=3, hidden=(6,), **penalty)
+        model = small_learner(backbone=backbone, epochs=20).fit(tasks)
+        return float(np.linalg.norm(model.parameters()[name]))
+
+    assert size("embedding.genre", l2=0.1) < 0.5 * size("embedding.genre")
+    assert size("dense0.weight", weight_l2=0.1) < 0.5 * size("dense0.weight")
+
+
 # --- callbacks and progress -----------------------------------------------------------------------
 
 
@@ -180,6 +281,7 @@ class Terminal(io.StringIO):
     ("stream", "progress", "shown"),
     [
         (io.StringIO, "auto", False),
+        (io.StringIO, False, False),
         (io.StringIO, True, True),
         (Terminal, "auto", True),
         (Terminal, False, False),
@@ -194,6 +296,37 @@ def test_the_bar_is_where_somebody_sees_it(stream, progress, shown, monkeypatch,
     if shown:
         assert "2.0/2 epochs" in text and "validation=" in text
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("epochs", "lines"), [(1, 1), (3, 3), (20, 20), (300, 20)])
+def test_a_log_gets_few_lines(epochs, lines, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    small_learner(epochs=epochs).fit(random_tasks(), progress=True)
+    told = sys.stderr.getvalue().splitlines()
+    assert len(told) == lines and "\r" not in sys.stderr.getvalue()
+    assert re.fullmatch(rf"{epochs}\.0/{epochs} epochs, \d+ s, loss=[\d.]+", told[-1])
+
+
+def test_other_long_calls_get_few_lines_too(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    with progress_bar(True, "sweeps", "rmse") as report:
+        for step in range(1001):
+            report(step / 1001, 1 / (step + 1))
+    told = sys.stderr.getvalue().splitlines()
+    assert 10 <= len(told) <= 21 and told[-1].startswith("sweeps: 100%, ")
+    assert told[-1].endswith("rmse=0.0010")
+
+
+def test_a_notebook_gets_a_bar(monkeypatch):
+    class Kernel:
+        """What tqdm looks for."""
+
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setitem(sys.modules, "ipykernel", Kernel())
+    small_learner(epochs=2).fit(random_tasks())
+    assert "2.0/2 epochs" in sys.stderr.getvalue()
 
 
 def test_without_a_standard_error_there_is_no_bar(monkeypatch):

@@ -109,7 +109,8 @@ int32_t mr_learner_create(const mr_option *_Nullable options, int64_t count, mr_
 void mr_learner_release(mr_learner *learner);
 
 /* Fixes the shapes by the tasks' features, draws the parameters, compiles the plans. Once; the task set may be empty. */
-int32_t mr_learner_initialize(mr_learner *learner, mr_tasks *tasks, mr_error *error);
+/* `limit`: elements that the parameters have together at most, checked before memory is taken; below 0: none. */
+int32_t mr_learner_initialize(mr_learner *learner, mr_tasks *tasks, int64_t limit, mr_error *error);
 
 enum mr_tensor_kind { MR_PARAMETER = 0, MR_OPTIMIZER_STATE = 1 };
 
@@ -130,6 +131,9 @@ int32_t mr_learner_settle(mr_learner *learner, mr_error *error);
 /* Number of finished outer steps; setting it is for loading a saved learner. */
 int32_t mr_learner_get_steps(mr_learner *learner, int64_t *out, mr_error *error);
 int32_t mr_learner_set_steps(mr_learner *learner, int64_t steps, mr_error *error);
+/* The share of the learning rate that is left, 1 at first; only the schedule "reduce_on_plateau" lets it be set. */
+int32_t mr_learner_get_rate_share(mr_learner *learner, double *out, mr_error *error);
+int32_t mr_learner_set_rate_share(mr_learner *learner, double share, mr_error *error);
 
 /* Mean meta-loss over the tasks and its gradient. `out_gradients` holds one buffer per parameter, in the order of
  * mr_learner_tensor (parameters come first), of the parameter's shape and dtype. */
@@ -156,9 +160,19 @@ typedef struct mr_episodes {
     int64_t support_low, support_high, query_low, query_high;
 } mr_episodes;
 
-/* One pass over the tasks, shuffled by (seed, epoch), in batches. Without episodes: the tasks as they are. */
+/* How far a pass over the tasks is. Zeros begin it; of what a call finds only `step` and `sum` count. */
+typedef struct mr_pass {
+    int64_t step;  /* finished steps */
+    int64_t steps; /* of the whole pass */
+    int64_t tasks; /* trained on so far */
+    double sum;    /* of their meta-losses */
+    double loss, norm, rate; /* of the last step: mean meta-loss, gradient before clipping, learning rate */
+} mr_pass;
+
+/* At most `count` steps of a pass over the tasks, shuffled by (seed, epoch), in batches, from where `pass` is: the bits
+ * are those of one call for all of it. Without episodes: the tasks as they are. */
 int32_t mr_learner_train_epoch(mr_learner *learner, mr_tasks *tasks, const mr_episodes *_Nullable episodes,
-                               int64_t epoch, mr_poll poll, double *out_loss, mr_error *error);
+                               int64_t epoch, int64_t count, mr_poll poll, mr_pass *pass, mr_error *error);
 
 /* Predictions of the query rows after adaptation to the support, in row order: out [query rows] in the learner's dtype. */
 int32_t mr_learner_predict(mr_learner *learner, mr_tasks *tasks, mr_poll poll, void *out, mr_error *error);

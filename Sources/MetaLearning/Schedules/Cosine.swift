@@ -35,8 +35,3 @@ public struct Cosine: Schedule {
         return warmedUp(step, warmup) * (final + (1 - final) * fall)
     }
 }
-
-extension Registry {
-    /// The schedules of the outer learning rate.
-    public static let schedules: [any Schedule.Type] = [Constant.self, Cosine.self]
-}

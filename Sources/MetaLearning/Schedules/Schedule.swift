@@ -9,6 +9,13 @@ public protocol Schedule: Sendable {
     init(_ options: Options)
     /// What multiplies the learning rate in step number `step`, from 0 to 1; the first step is 1.
     func factor(at step: Int) -> Double
+    /// What somebody outside may change between two steps, once no row misses one; nil where nothing can.
+    var reduction: Reduction? { get }
+}
+
+extension Schedule {
+    /// Nothing can be changed.
+    public var reduction: Reduction? { nil }
 }
 
 /// The same rate at every step.
@@ -30,6 +37,13 @@ public struct Constant: Schedule {
 
     /// min(1, t / warmup)
     public func factor(at step: Int) -> Double { warmedUp(step, warmup) }
+}
+
+extension Registry {
+    /// The schedules of the outer learning rate.
+    public static let schedules: [any Schedule.Type] = [
+        Constant.self, StepDecay.self, Cosine.self, ReduceOnPlateau.self,
+    ]
 }
 
 /// min(1, t / warmup)

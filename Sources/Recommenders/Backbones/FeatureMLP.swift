@@ -10,6 +10,11 @@ public struct FeatureMLP: Backbone {
             .integer("embedding_dim", default: 32, minimum: 1, "Columns of every embedding table."),
             OptionSchema(
                 "hidden", .integers(minimum: 1), default: .numbers([64, 64]), "Widths of the hidden layers."),
+            OptionSchema(
+                "l2", .number(minimum: 0), default: .numbers([0]),
+                "Penalty on the squares of the embeddings that an outer step touches."),
+            OptionSchema(
+                "weight_l2", .number(minimum: 0), default: .numbers([0]), "The same for the weights of all layers."),
         ],
         documentation: """
             Embeddings of item and user fields, side by side, into a fully connected network.
@@ -27,11 +32,13 @@ public struct FeatureMLP: Backbone {
 
     private let embeddingDimension: Int
     private let hidden: [Int]
+    private let l2: (tables: Double, weights: Double)
 
     /// From checked options.
     public init(_ options: Options) {
         embeddingDimension = options.integer("embedding_dim")
         hidden = options.numbers("hidden").map { Int($0) }
+        l2 = (options.number("l2"), options.number("weight_l2"))
     }
 
     /// Tables, layers, head.
@@ -41,23 +48,23 @@ public struct FeatureMLP: Backbone {
             ParameterRequest(
                 ParameterSpec(
                     $0.embeddingName, rows: $0.size, columns: embeddingDimension, isTable: true, group: "embedding"),
-                .normal(deviation: 0.1))
+                .normal(deviation: 0.1), l2: l2.tables)
         }
         let width = width(fields)
         let layers = zip([width] + hidden, hidden).enumerated().flatMap { index, size in
-            FeatureMLP.layer("dense\(index)", size.0, size.1, group: "decision", gain: 6)
+            layer("dense\(index)", size.0, size.1, group: "decision", gain: 6)
         }
-        return tables + layers + FeatureMLP.layer("head", hidden.last ?? width, 1, group: "head", gain: 1)
+        return tables + layers + layer("head", hidden.last ?? width, 1, group: "head", gain: 1)
     }
 
     /// Uniform weights of variance gain / (3 inputs), zero biases: gain 6 keeps the scale through relu (He et al. 2015).
-    private static func layer(
+    private func layer(
         _ name: String, _ inputs: Int, _ outputs: Int, group: String, gain: Double
     ) -> [ParameterRequest] {
         [
             ParameterRequest(
                 ParameterSpec("\(name).weight", rows: inputs, columns: outputs, group: group),
-                .uniform(bound: (gain / Double(max(inputs, 1))).squareRoot())),
+                .uniform(bound: (gain / Double(max(inputs, 1))).squareRoot()), l2: l2.weights),
             ParameterRequest(
                 ParameterSpec("\(name).bias", rows: 1, columns: outputs, rank: 1, group: group), .constant(0)),
         ]
