@@ -2,15 +2,17 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
 from metarec.errors import InvalidValueError, StateError
+from metarec.features import FeatureTable
+from metarec.tasks import TaskSet
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
@@ -47,6 +49,46 @@ class Recommendations:
         return html_table("Recommendations", ("", "item", "score"), rows)
 
 
+class Scorer(Protocol):
+    """What scores items for one user."""
+
+    def predict(
+        self, catalogue: _metarec.Features, items: NDArray[np.int32]
+    ) -> NDArray[np.floating[Any]]:
+        """Return a score for each item."""
+
+
+class TaskScorer:
+    """Scores items for one user as the query of a task, by `predict` of any model."""
+
+    def __init__(
+        self,
+        model: Any,
+        items: NDArray[np.int32],
+        ratings: ArrayLike,
+        user: FeatureTable | None,
+    ) -> None:
+        self._model, self._items, self._user = model, items, user
+        self._ratings = np.asarray(ratings, np.float32)
+
+    def predict(
+        self, catalogue: _metarec.Features, items: NDArray[np.int32]
+    ) -> NDArray[np.floating[Any]]:
+        """Return the expected rating of each item."""
+        support = len(self._items)
+        tasks = TaskSet(
+            np.array([0, support + len(items)]),
+            np.array([support]),
+            np.concatenate([self._items, items]),
+            np.concatenate([self._ratings, np.zeros(len(items), np.float32)]),
+            None if self._user is None else np.zeros(1, np.int32),
+            items=self._model._items,
+            users=self._user,
+        )
+        scores: NDArray[np.floating[Any]] = self._model.predict(tasks)
+        return scores
+
+
 class AdaptedUser:
     """A model adapted to one user by `MetaLearner.adapt`: predicts and recommends.
 
@@ -68,7 +110,7 @@ class AdaptedUser:
 
     def __init__(
         self,
-        native: _metarec.Adapted,
+        native: Scorer,
         model: "MetaLearner",
         rated: NDArray[Any],
     ) -> None:

@@ -1,23 +1,29 @@
 """The preset for cold starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from metarec.adapted import AdaptedUser, TaskScorer
+from metarec.blend import KINDS
 from metarec.components import COMPONENTS, Component
 from metarec.content import blocks, components
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, check_decision, decide, levels_of
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.factorisation import BayesianMF
 from metarec.features import Categorical, Dense, FeatureTable
 from metarec.learner import Floats
+from metarec.mixture import Evidence, Mixture
 from metarec.presets import _PARTS, Preset
+from metarec.pretence import pretences
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress
+from metarec.vocabulary import as_values
 
 #: A user field counts where so many users share a value on average: postcodes do not.
 USERS_PER_VALUE = 10
@@ -46,6 +52,10 @@ class ColdStart(Preset):
         Principal components of the items' content.
     attention : int
         Heads of the attention over the support; 0: the closed form alone, which is much faster.
+    factorisation : bool or mapping
+        Whether a `BayesianMF` stands beside the network, or its options, such as ``{"rank": 8}``.
+        The two distributions, and that of its offsets alone, are mixed as in a `Blend`.
+        False: the network alone. With `negatives` there is none.
     lr, l2
         Of the outer Adam, which warms up and falls as a cosine; penalty on the squared embeddings,
         eight times as large on the content's weights and .4 times on the attention's.
@@ -94,6 +104,7 @@ class ColdStart(Preset):
         features: int = 64,
         components: int = 192,
         attention: int = 4,
+        factorisation: bool | Mapping[str, Any] = True,
         lr: float = 5e-3,
         l2: float = 5e-4,
         episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
@@ -113,6 +124,7 @@ class ColdStart(Preset):
         )
         self.tokens, self.features, self.components = tokens, features, components
         self.attention, self.lr, self.l2 = attention, lr, l2
+        self.factorisation = factorisation
 
     def _components(self) -> dict[str, Component]:
         return {
@@ -146,8 +158,81 @@ class ColdStart(Preset):
         progress: Progress = "auto",
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Train from the start, on a `Dataset`; else as `MetaLearner.fit`."""
-        return super().fit(self._encoded(data), validation, progress=progress, callbacks=callbacks)
+        """Train from the start.
+
+        Parameters
+        ----------
+        data : Dataset
+        validation : Splits or TaskSet, optional
+            What the number of epochs, the use of the scale and the weights are chosen by,
+            ``splits.validation``. None: by users and items of `data` that are pretended new, up to
+            four times a tenth of them; after which all is trained once more, on all of `data`.
+        progress, callbacks
+            As in `MetaLearner.fit`; of the last training.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError, NumericalError, KeyboardInterrupt
+            As in `MetaLearner.fit`.
+        """
+        own = self._encoded(data)
+        options = self._factorisations()
+        if not options:
+            return super().fit(own, validation, progress=progress, callbacks=callbacks)
+        held, epochs = self._trials(data, options) if validation is None else ([], self.epochs)
+        given, self.epochs = self.epochs, epochs
+        try:
+            super().fit(own, validation, progress=progress, callbacks=callbacks)
+        finally:
+            self.epochs = given
+        partners = self._partners(options, data)
+        if validation is not None:
+            held = Evidence.of(self, partners, validation)
+        self._mixture = Mixture.learned(partners, held, self.levels_)
+        return self
+
+    def _trials(
+        self, data: Dataset, options: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Evidence], int]:
+        """Return what models say of pretended users and items, and the best number of epochs."""
+        found: list[Evidence] = []
+        curves = []
+        for held in pretences(data, self.seed):
+            trial = type(self)(**self.get_params(deep=False) | {"factorisation": False})
+            trial.fit(held.train, held, progress=False)
+            found += Evidence.of(trial, trial._partners(options, held.train), held)
+            curves.append([row["validation"] for row in trial.history_])
+        if not curves:
+            return found, self.epochs
+        means = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
+        return found, int(np.argmin(means)) + 1
+
+    def _factorisations(self) -> list[Mapping[str, Any]]:
+        """Return the options of the factorisations beside the network."""
+        given = self.factorisation
+        if not isinstance(given, (bool, Mapping)):
+            raise InvalidTypeError(
+                "factorisation: expected True, False or a mapping of options, got "
+                f"{type(given).__name__}"
+            )
+        if given is False or self.negatives is not None:
+            return []
+        shared = {"threads": self.threads, "seed": self.seed}
+        options = shared | ({} if given is True else dict(given))
+        unknown = options.keys() - set(BayesianMF().get_params())
+        if unknown:
+            raise InvalidValueError(f"factorisation: BayesianMF has no options {sorted(unknown)}")
+        # Offsets alone hold out where ratings are too few for anything else.
+        return [options, options | {"rank": 0}]
+
+    def _partners(
+        self, options: Sequence[Mapping[str, Any]], data: Dataset
+    ) -> list[BayesianMF]:
+        """Return factorisations of the data, with the users' features that the network has."""
+        data = data.with_features(data.items, self._own_data.users)
+        return [
+            BayesianMF(**each, levels=self.levels_).fit(data, progress=False) for each in options
+        ]
 
     def _encoded(self, data: Dataset | TaskSet) -> Dataset:
         """Return the data with the features that the model takes."""
@@ -182,6 +267,7 @@ class ColdStart(Preset):
             size = min(max(users // 40, 8), 96) if self.batch_size is None else self.batch_size
             self._batch, self._steps = size, max(1, self.epochs * -(-users // size))
         super()._begin(tasks, data)
+        self._mixture: Mixture | None = None
         if data is not None and len(data):
             self._native.parameters()["embedding.item"][:, -1] = _item_bias(data)
         return self
@@ -228,15 +314,48 @@ class ColdStart(Preset):
         float [query rows], or [query rows, levels]
         """
         check_decision(decision)
-        if decision == "mean":
+        if self._mixture is None and decision == "mean":
             return super().predict(tasks)
-        distribution = self._native.distribution(self._tasks(tasks).native)
-        return decide(distribution.astype(np.float64), self.levels_, decision)
+        own = self._tasks(tasks)
+        distribution = self._network(own)
+        if self._mixture is not None:
+            distribution = self._mixture.distribution(distribution, own)
+        return decide(distribution, self.levels_, decision)
+
+    def _network(self, tasks: TaskSet) -> NDArray[np.float64]:
+        """Return the network's distribution."""
+        native = self._with_negatives(tasks).native
+        return self._native.distribution(native).astype(np.float64)
+
+    def adapt(
+        self,
+        items: Iterable[Hashable] = (),
+        ratings: ArrayLike = (),
+        user: Mapping[str, Any] | Hashable | FeatureTable = None,
+    ) -> AdaptedUser:
+        """Adapt to one user, as `MetaLearner.adapt`."""
+        adapted = super().adapt(items, ratings, user)
+        if self._mixture is None:
+            return adapted
+        given = as_values(items, "items")
+        scorer = TaskScorer(self, self._item_codes(given), ratings, self._user_features(user))
+        return AdaptedUser(scorer, self, given)
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
             user = {name: value for name, value in user.items() if name not in self._left_out}
         return super()._user_features(user)
+
+    @property
+    def weights_(self) -> dict[str, dict[str, float]]:
+        """Weights of the network, the factorisation and its offsets, by kind of item."""
+        if self._mixture is None:
+            return {kind: {"network": 1.0} for kind in KINDS}
+        names = ("network", "factorisation", "offsets")
+        return {
+            kind: dict(zip(names, values.tolist(), strict=True))
+            for kind, values in self._mixture.weights.items()
+        }
 
     # Files
 
@@ -247,6 +366,15 @@ class ColdStart(Preset):
             "taken": self._taken,
             "left_out": self._left_out,
         }
+
+    def _beside(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        return super()._beside() if self._mixture is None else self._mixture.state()
+
+    def _restore_beside(
+        self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
+    ) -> None:
+        if about:
+            self._mixture = Mixture.from_state(arrays, about)
 
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         self.levels_ = np.array(learned["levels"])

@@ -112,8 +112,11 @@ class DistributionEstimator(Estimator):
     def fit(self, dataset: Dataset, validation: Splits | None = None) -> Self:
         """Learn from the training part, as `Estimator.fit`."""
         super().fit(dataset, validation)
-        self.levels_ = levels_of(dataset)
+        self.levels_ = self._levels_of(dataset)
         return self
+
+    def _levels_of(self, dataset: Dataset) -> Floats | None:
+        return levels_of(dataset)
 
     def predict(self, tasks: TaskSet, decision: Decision = "mean") -> Floats:
         """Predict the query rows in order.

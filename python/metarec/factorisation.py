@@ -5,12 +5,13 @@ from copy import copy
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.baselines.als import as_threads
 from metarec.dataset import Dataset
-from metarec.decisions import Decision, Floats, levels_of
+from metarec.decisions import Decision, Floats
+from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.estimator import DistributionEstimator
 from metarec.features import FeatureTable
@@ -50,6 +51,8 @@ class BayesianMF(DistributionEstimator):
         Sweeps before the first.
     interval : int
         Sweeps from one to the next.
+    levels : numbers, optional
+        The levels of the distribution. None: those of the rating scale, if it has any.
     probits : mapping, optional
         `probits_` of an earlier fit, kept instead of learned: to fit on the whole training part
         once validation has taught them.
@@ -94,12 +97,14 @@ class BayesianMF(DistributionEstimator):
         samples: int = 30,
         burn_in: int = 20,
         interval: int = 3,
+        levels: ArrayLike | None = None,
         probits: Mapping[str, OrderedProbit] | None = None,
         threads: int | None = None,
         seed: int = 0,
     ) -> None:
         self.rank, self.samples, self.burn_in, self.interval = rank, samples, burn_in, interval
-        self.probits, self.threads, self.seed = probits, threads, seed
+        self.levels, self.probits = levels, probits
+        self.threads, self.seed = threads, seed
 
     def fit(
         self,
@@ -195,13 +200,21 @@ class BayesianMF(DistributionEstimator):
         fields = dataset.items.fields
         self._fields = {name: (field.kind, field.size) for name, field in fields.items()}
         self.probits_ = {}
-        levels = levels_of(dataset)
+        levels = self._levels_of(dataset)
         if levels is not None:
             self.probits_ = {kind: OrderedProbit(levels) for kind in ("known", "new")}
             if self.probits is not None:
                 self.probits_ = _checked(self.probits, levels)
             elif validation is not None:
                 self._learn_levels(validation)
+
+    def _levels_of(self, dataset: Dataset) -> Floats | None:
+        if self.levels is None:
+            return super()._levels_of(dataset)
+        levels = np.array(self.levels, np.float64)
+        if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
+            raise InvalidValueError(f"levels: expected ascending numbers, got {self.levels!r}")
+        return levels
 
     def _learn_levels(self, validation: Splits) -> None:
         rows: dict[str, list[NDArray[np.float64]]] = {kind: [] for kind in self.probits_}
@@ -232,6 +245,37 @@ class BayesianMF(DistributionEstimator):
         for kind, part in parts.items():
             out[rows[kind]] = part
         return out
+
+    # In files
+
+    def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays and a JSON-able dict from which `_from_state` makes the factors again."""
+        arrays = {name: each for name, each in self._factors.items() if name != "mean"}
+        about = {
+            "options": encode(self.get_params(deep=False) | {"probits": None}),
+            "mean": self._factors["mean"],
+            "levels": None if self.levels_ is None else self.levels_.tolist(),
+            "probits": {kind: probit.state() for kind, probit in self.probits_.items()},
+            "variances": self.feature_variances_,
+            "fields": self._fields,
+        }
+        return arrays, about
+
+    @classmethod
+    def _from_state(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Self:
+        """Return what `_state` told; it knows no ids."""
+        model = cls(**decode(about["options"]))
+        model._factors = dict(arrays) | {"mean": about["mean"]}
+        model._fields = {name: tuple(shape) for name, shape in about["fields"].items()}
+        model._item_rows = len(arrays["item_novelty"]) - 1
+        model.feature_variances_ = dict(about["variances"])
+        model.levels_ = None if about["levels"] is None else np.array(about["levels"])
+        model.probits_ = {
+            kind: OrderedProbit.from_state(state) for kind, state in about["probits"].items()
+        }
+        model.mean_ = about["mean"]
+        model.trained_on_ = None
+        return model
 
     def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Any]:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), variances)

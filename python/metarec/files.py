@@ -93,6 +93,8 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     if model.negatives is not None:
         arrays["item_counts"] = model.item_counts_
     about["learned"] = model._learned()
+    more, about["beside"] = model._beside()
+    arrays |= {f"beside/{name}": value for name, value in more.items()}
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -136,6 +138,7 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
             raise InvalidValueError(f"item_counts: {counts.dtype.name} {list(counts.shape)}")
         model.item_counts_ = counts
+    model._restore_beside(_under("beside/", arrays), about.get("beside", {}))
     if "trained_on" in about:
         model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
     model.history_ = [dict(row) for row in about["history"]]

@@ -432,6 +432,15 @@ class MetaLearner(Parametrised):
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         """Take what `_learned` returned."""
 
+    def _beside(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return what stands beside the network, as arrays and in JSON's types."""
+        return {}, {}
+
+    def _restore_beside(
+        self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
+    ) -> None:
+        """Take what `_beside` returned."""
+
     def save(self, path: str | Path) -> None:
         """Write the model to one file that `mr.load` reads: safetensors with JSON, never pickle.
 
