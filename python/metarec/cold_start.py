@@ -27,6 +27,10 @@ from metarec.vocabulary import as_values
 
 #: A user field counts where so many users share a value on average: postcodes do not.
 USERS_PER_VALUE = 10
+#: Other epochs than all are trained where that is so much better on what was held out.
+CLEARLY = 0.995
+#: Ratings for which, and for more, `L2` is the penalty; for fewer it is larger.
+MANY, L2 = 500_000, 5e-4
 #: More ratings than so many are put into ten levels.
 MOST_LEVELS = 20
 
@@ -56,9 +60,11 @@ class ColdStart(Preset):
         Whether a `BayesianMF` stands beside the network, or its options, such as ``{"rank": 8}``.
         The two distributions, and that of its offsets alone, are mixed as in a `Blend`.
         False: the network alone. With `negatives` there is none.
-    lr, l2
-        Of the outer Adam, which warms up and falls as a cosine; penalty on the squared embeddings,
-        eight times as large on the content's weights and .4 times on the attention's.
+    lr : float
+        Of the outer Adam, which warms up and falls as a cosine.
+    l2 : float or None
+        Penalty on the squared embeddings, eight times as large on the content's weights and .4
+        times on the attention's. None: 5e-4, times 500,000 / ratings where they are fewer.
     batch_size : int or None
         Users per outer step; None: a fortieth of them, from 8 to 96.
     **options
@@ -106,7 +112,7 @@ class ColdStart(Preset):
         attention: int = 4,
         factorisation: bool | Mapping[str, Any] = True,
         lr: float = 5e-3,
-        l2: float = 5e-4,
+        l2: float | None = None,
         episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
         epochs: int = 28,
         patience: int | None = None,
@@ -127,12 +133,13 @@ class ColdStart(Preset):
         self.factorisation = factorisation
 
     def _components(self) -> dict[str, Component]:
+        l2 = self._l2 if self.l2 is None else self.l2
         return {
             "backbone": COMPONENTS["ContentEncoder"](
-                tokens=self.tokens, features=self.features, l2=self.l2, weight_l2=8 * self.l2
+                tokens=self.tokens, features=self.features, l2=l2, weight_l2=8 * l2
             ),
             "algorithm": COMPONENTS["BayesianLinear"](
-                attention=self.attention, precision=10.0, l2=0.4 * self.l2
+                attention=self.attention, precision=10.0, l2=0.4 * l2
             ),
             "loss": COMPONENTS["Ordinal"](levels=tuple(self.levels_.tolist())),
             "optimizer": COMPONENTS["Adam"](lr=self.lr, beta2=0.99),
@@ -165,8 +172,10 @@ class ColdStart(Preset):
         data : Dataset
         validation : Splits or TaskSet, optional
             What the number of epochs, the use of the scale and the weights are chosen by,
-            ``splits.validation``. None: by users and items of `data` that are pretended new, up to
-            four times a tenth of them; after which all is trained once more, on all of `data`.
+            ``splits.validation``. Where `data` has its ratings, as ``splits.train_and_validation``,
+            models without them are trained to choose by, then all once more on all of `data`.
+            None: the same with users and items of `data` that are pretended new, a tenth of them,
+            up to four times where they are few.
         progress, callbacks
             As in `MetaLearner.fit`; of the last training.
 
@@ -179,33 +188,40 @@ class ColdStart(Preset):
         options = self._factorisations()
         if not options:
             return super().fit(own, validation, progress=progress, callbacks=callbacks)
-        held, epochs = self._trials(data, options) if validation is None else ([], self.epochs)
+        if validation is None:
+            trials = pretences(data, self.seed)
+        else:
+            trials = [validation] if _is_in(validation, data) else []
+        evidence, epochs = self._tried(trials, options)
         given, self.epochs = self.epochs, epochs
         try:
-            super().fit(own, validation, progress=progress, callbacks=callbacks)
+            super().fit(
+                own, None if trials else validation, progress=progress, callbacks=callbacks
+            )
         finally:
             self.epochs = given
         partners = self._partners(options, data)
-        if validation is not None:
-            held = Evidence.of(self, partners, validation)
-        self._mixture = Mixture.learned(partners, held, self.levels_)
+        if validation is not None and not trials:
+            evidence = Evidence.of(self, partners, validation)
+        self._mixture = Mixture.learned(partners, evidence, self.levels_)
         return self
 
-    def _trials(
-        self, data: Dataset, options: Sequence[Mapping[str, Any]]
+    def _tried(
+        self, trials: Sequence[Splits], options: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Evidence], int]:
-        """Return what models say of pretended users and items, and the best number of epochs."""
+        """Return what models say of users and items held out of them, and how many epochs do."""
         found: list[Evidence] = []
         curves = []
-        for held in pretences(data, self.seed):
+        for held in trials:
             trial = type(self)(**self.get_params(deep=False) | {"factorisation": False})
             trial.fit(held.train, held, progress=False)
             found += Evidence.of(trial, trial._partners(options, held.train), held)
             curves.append([row["validation"] for row in trial.history_])
         if not curves:
             return found, self.epochs
-        means = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
-        return found, int(np.argmin(means)) + 1
+        errors = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
+        best = int(np.argmin(errors))
+        return found, best + 1 if errors[best] < CLEARLY * errors[-1] else self.epochs
 
     def _factorisations(self) -> list[Mapping[str, Any]]:
         """Return the options of the factorisations beside the network."""
@@ -265,6 +281,8 @@ class ColdStart(Preset):
             counts = tasks._query_counts() + tasks._support_counts()
             users = int((counts > 1).sum())
             size = min(max(users // 40, 8), 96) if self.batch_size is None else self.batch_size
+            rows = int(tasks.query_rows + tasks.support_rows)
+            self._l2 = L2 * max(1.0, MANY / rows)
             self._batch, self._steps = size, max(1, self.epochs * -(-users // size))
         super()._begin(tasks, data)
         self._mixture: Mixture | None = None
@@ -363,6 +381,7 @@ class ColdStart(Preset):
         return {
             "levels": self.levels_.tolist(),
             "steps": [self._batch, self._steps],
+            "l2": self._l2,
             "taken": self._taken,
             "left_out": self._left_out,
         }
@@ -379,9 +398,20 @@ class ColdStart(Preset):
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         self.levels_ = np.array(learned["levels"])
         self._batch, self._steps = learned["steps"]
+        self._l2 = learned["l2"]
         items, users = learned["taken"]
         self._taken = [tuple(field) for field in items], [tuple(field) for field in users]
         self._left_out = list(learned["left_out"])
+
+
+def _is_in(validation: Splits | TaskSet, data: Dataset) -> bool:
+    """Whether `data` has ratings that validation asks for."""
+    if not isinstance(validation, Splits) or validation.data.root is not data.root:
+        return False
+    mine = np.zeros(len(data.root), np.bool_)
+    mine[data.rows] = True
+    rows = validation.data.rows
+    return any(mine[rows[scenario.unseen_rows]].any() for scenario in validation.values())
 
 
 def _levels(data: Dataset, *, drawn: bool) -> NDArray[np.float64]:
