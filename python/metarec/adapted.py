@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from metarec import _metarec
 from metarec.arrays import as_count
 from metarec.display import html_table
-from metarec.errors import InvalidValueError, StateError
+from metarec.errors import InvalidTypeError, InvalidValueError, StateError
 from metarec.features import FeatureTable
 from metarec.tasks import TaskSet
 from metarec.vocabulary import as_values
 
 if TYPE_CHECKING:
+    from metarec.cold_start import ColdStart
+    from metarec.estimator import DistributionEstimator
     from metarec.learner import MetaLearner
 
 
@@ -59,24 +61,31 @@ class Scorer(Protocol):
 
 
 class TaskScorer:
-    """Scores items for one user as the query of a task, by `predict` of any model."""
+    """Scores items for one user as the query of a task, by the model's `predict`."""
 
     def __init__(
         self,
-        model: Any,
+        model: "ColdStart | DistributionEstimator",
         items: NDArray[np.int32],
         ratings: ArrayLike,
         user: FeatureTable | None,
     ) -> None:
         self._model, self._items, self._user = model, items, user
-        self._ratings = np.asarray(ratings, np.float32)
+        try:
+            self._ratings = np.array(ratings, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InvalidTypeError(f"ratings: expected numbers; {error}") from None
+        if self._ratings.shape != items.shape:
+            raise InvalidValueError(
+                f"ratings: expected one for each of {len(items)} items, got shape "
+                f"{self._ratings.shape}"
+            )
+        self.tasks(items[:0])  # Checks the ratings.
 
-    def predict(
-        self, catalogue: _metarec.Features, items: NDArray[np.int32]
-    ) -> NDArray[np.floating[Any]]:
-        """Return the expected rating of each item."""
+    def tasks(self, items: NDArray[np.int32]) -> TaskSet:
+        """Return a task of the user's ratings that asks for items."""
         support = len(self._items)
-        tasks = TaskSet(
+        return TaskSet(
             np.array([0, support + len(items)]),
             np.array([support]),
             np.concatenate([self._items, items]),
@@ -85,8 +94,12 @@ class TaskScorer:
             items=self._model._items,
             users=self._user,
         )
-        scores: NDArray[np.floating[Any]] = self._model.predict(tasks)
-        return scores
+
+    def predict(
+        self, catalogue: _metarec.Features, items: NDArray[np.int32]
+    ) -> NDArray[np.floating[Any]]:
+        """Return the expected rating of each item."""
+        return self._model.predict(self.tasks(items))
 
 
 class AdaptedUser:
@@ -111,10 +124,10 @@ class AdaptedUser:
     def __init__(
         self,
         native: Scorer,
-        model: "MetaLearner",
+        model: "MetaLearner | DistributionEstimator",
         rated: NDArray[Any],
     ) -> None:
-        self._native, self._model, self._learner = native, model, model._native
+        self._native, self._model, self._fitting = native, model, model._fitting
         self._rated = rated
 
     def predict(self, items: Iterable[Hashable]) -> NDArray[np.floating[Any]]:
@@ -185,8 +198,8 @@ class AdaptedUser:
         ids = best if model._data is None else model._data.item_ids(best)
         return Recommendations(ids, scores[best])
 
-    def _current(self) -> "MetaLearner":
-        if self._model.__dict__.get("_learner") is not self._learner:
+    def _current(self) -> "MetaLearner | DistributionEstimator":
+        if self._model._fitting is not self._fitting:
             raise StateError("the model was fitted anew since this user was adapted: adapt again")
         return self._model
 

@@ -10,7 +10,7 @@ from metarec.arrays import as_count
 from metarec.dataset import Dataset
 from metarec.decisions import Floats
 from metarec.errors import InvalidTypeError, InvalidValueError
-from metarec.estimator import DistributionEstimator
+from metarec.estimator import DistributionEstimator, State
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
@@ -95,10 +95,10 @@ class Blend(DistributionEstimator):
         self._shared_levels(models)
         self._known = np.bincount(dataset.item, minlength=dataset.items.rows) > 0
         if given is None and validation is not None:
-            given = self._learned(validation)
+            given = self._best_weights(validation)
         self.weights_ = given or {}
 
-    def _learned(self, validation: Splits) -> dict[str, Floats]:
+    def _best_weights(self, validation: Splits) -> dict[str, Floats]:
         """Return the best weights for the validation queries."""
         draws = as_count(self.draws, "draws", 1)
         levels = self._shared_levels(self.models)
@@ -141,6 +141,14 @@ class Blend(DistributionEstimator):
     def _distribution(self, tasks: TaskSet, levels: Floats) -> Floats:
         return pooled(self._logs(tasks), self.weights_, self._is_known(tasks))
 
+    def _learned(self) -> State:
+        weights = {kind: value.tolist() for kind, value in self.weights_.items()}
+        return {"weights": weights}, {"known": self._known}
+
+    def _take_learned(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.weights_ = {kind: np.array(about["weights"][kind]) for kind in KINDS}
+        self._known = arrays["known"]
+
     def named_weights(self) -> Mapping[str, Mapping[str, float]]:
         """Return the weights by kind and by the models' class names, numbered where they repeat."""
         names: list[str] = []
@@ -181,7 +189,8 @@ def pooled(logs: Floats, weights: Mapping[str, Floats], known: NDArray[np.bool_]
 
 def nearest(levels: Floats, ratings: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the place of the level nearest to each rating."""
-    return np.abs(ratings.astype(np.float64)[:, None] - levels).argmin(axis=1)
+    gaps = np.abs(ratings.astype(np.float64)[:, None] - levels)
+    return np.asarray(gaps.argmin(axis=1), np.int64)
 
 
 def weights_by_kind(
@@ -193,7 +202,7 @@ def weights_by_kind(
     """
     found = {}
     for kind, own in (("known", known), ("new", ~known)):
-        others = np.count_nonzero(~own)
+        others = int(np.count_nonzero(~own))
         counts = np.where(own, 1.0, min(1.0, OTHER_ROWS / max(others, 1)))
         found[kind] = best_weights(logs, hits, counts)
     return found

@@ -14,6 +14,7 @@ from metarec.dataset import Dataset
 from metarec.decisions import Decision, check_decision, decide, levels_of
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.estimator import State
 from metarec.factorisation import BayesianMF
 from metarec.features import Categorical, Dense, FeatureTable
 from metarec.learner import Floats
@@ -186,24 +187,22 @@ class ColdStart(Preset):
         """
         own = self._encoded(data)
         options = self._factorisations()
-        if not options:
+        if not options or not isinstance(data, Dataset):
             return super().fit(own, validation, progress=progress, callbacks=callbacks)
         if validation is None:
             trials = pretences(data, self.seed)
         else:
-            trials = [validation] if _is_in(validation, data) else []
+            trials = _without(data, validation)
         evidence, epochs = self._tried(trials, options)
         given, self.epochs = self.epochs, epochs
         try:
-            super().fit(
-                own, None if trials else validation, progress=progress, callbacks=callbacks
-            )
+            super().fit(own, None if trials else validation, progress=progress, callbacks=callbacks)
         finally:
             self.epochs = given
         partners = self._partners(options, data)
         if validation is not None and not trials:
             evidence = Evidence.of(self, partners, validation)
-        self._mixture = Mixture.learned(partners, evidence, self.levels_)
+        self._mixture: Mixture | None = Mixture.learned(partners, evidence, self.levels_)
         return self
 
     def _tried(
@@ -241,14 +240,13 @@ class ColdStart(Preset):
         # Offsets alone hold out where ratings are too few for anything else.
         return [options, options | {"rank": 0}]
 
-    def _partners(
-        self, options: Sequence[Mapping[str, Any]], data: Dataset
-    ) -> list[BayesianMF]:
+    def _partners(self, options: Sequence[Mapping[str, Any]], data: Dataset) -> list[BayesianMF]:
         """Return factorisations of the data, with the users' features that the network has."""
         data = data.with_features(data.items, self._own_data.users)
-        return [
-            BayesianMF(**each, levels=self.levels_).fit(data, progress=False) for each in options
-        ]
+        return [each.fit(data, progress=False) for each in self._new_partners(options)]
+
+    def _new_partners(self, options: Sequence[Mapping[str, Any]]) -> list[BayesianMF]:
+        return [BayesianMF(**each, levels=self.levels_) for each in options]
 
     def _encoded(self, data: Dataset | TaskSet) -> Dataset:
         """Return the data with the features that the model takes."""
@@ -285,7 +283,7 @@ class ColdStart(Preset):
             self._l2 = L2 * max(1.0, MANY / rows)
             self._batch, self._steps = size, max(1, self.epochs * -(-users // size))
         super()._begin(tasks, data)
-        self._mixture: Mixture | None = None
+        self._mixture = None
         if data is not None and len(data):
             self._native.parameters()["embedding.item"][:, -1] = _item_bias(data)
         return self
@@ -386,14 +384,13 @@ class ColdStart(Preset):
             "left_out": self._left_out,
         }
 
-    def _beside(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        return super()._beside() if self._mixture is None else self._mixture.state()
+    def _beside(self) -> State:
+        return ({}, {}) if self._mixture is None else self._mixture.state()
 
-    def _restore_beside(
-        self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
-    ) -> None:
+    def _restore_beside(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         if about:
-            self._mixture = Mixture.from_state(arrays, about)
+            partners = self._new_partners(self._factorisations())
+            self._mixture = Mixture.restored(partners, self.levels_, about, arrays)
 
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         self.levels_ = np.array(learned["levels"])
@@ -404,14 +401,15 @@ class ColdStart(Preset):
         self._left_out = list(learned["left_out"])
 
 
-def _is_in(validation: Splits | TaskSet, data: Dataset) -> bool:
-    """Whether `data` has ratings that validation asks for."""
+def _without(data: Dataset, validation: Splits | TaskSet) -> list[Splits]:
+    """Return `validation` if `data` has ratings that it asks for: then it is to be left out."""
     if not isinstance(validation, Splits) or validation.data.root is not data.root:
-        return False
+        return []
     mine = np.zeros(len(data.root), np.bool_)
     mine[data.rows] = True
     rows = validation.data.rows
-    return any(mine[rows[scenario.unseen_rows]].any() for scenario in validation.values())
+    asked = [rows[scenario.unseen_rows] for scenario in validation.values()]
+    return [validation] if any(mine[each].any() for each in asked) else []
 
 
 def _levels(data: Dataset, *, drawn: bool) -> NDArray[np.float64]:

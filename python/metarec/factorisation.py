@@ -1,7 +1,6 @@
 """Bayesian matrix factorisation with side information."""
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +10,8 @@ from metarec import _metarec
 from metarec.baselines.als import as_threads
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats
-from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
-from metarec.estimator import DistributionEstimator
+from metarec.estimator import DistributionEstimator, State
 from metarec.features import FeatureTable
 from metarec.ordered_probit import OrderedProbit
 from metarec.progress import progress_bar
@@ -172,9 +170,10 @@ class BayesianMF(DistributionEstimator):
         shapes = {name: (field.kind, field.size) for name, field in items.fields.items()}
         if shapes != self._fields:
             raise InvalidValueError(f"items: expected the fields {self._fields}, got {shapes}")
-        other = copy(self)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         other._factors = self._factors | _metarec.place_items(self._factors, items.native)
-        other._item_rows = items.rows
+        other._item_rows, other._items = items.rows, items
         return other
 
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
@@ -246,36 +245,23 @@ class BayesianMF(DistributionEstimator):
             out[rows[kind]] = part
         return out
 
-    # In files
-
-    def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and a JSON-able dict from which `_from_state` makes the factors again."""
-        arrays = {name: each for name, each in self._factors.items() if name != "mean"}
+    def _learned(self) -> State:
         about = {
-            "options": encode(self.get_params(deep=False) | {"probits": None}),
             "mean": self._factors["mean"],
-            "levels": None if self.levels_ is None else self.levels_.tolist(),
             "probits": {kind: probit.state() for kind, probit in self.probits_.items()},
             "variances": self.feature_variances_,
             "fields": self._fields,
         }
-        return arrays, about
+        return about, {name: each for name, each in self._factors.items() if name != "mean"}
 
-    @classmethod
-    def _from_state(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Self:
-        """Return what `_state` told; it knows no ids."""
-        model = cls(**decode(about["options"]))
-        model._factors = dict(arrays) | {"mean": about["mean"]}
-        model._fields = {name: tuple(shape) for name, shape in about["fields"].items()}
-        model._item_rows = len(arrays["item_novelty"]) - 1
-        model.feature_variances_ = dict(about["variances"])
-        model.levels_ = None if about["levels"] is None else np.array(about["levels"])
-        model.probits_ = {
+    def _take_learned(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._factors = dict(arrays) | {"mean": about["mean"]}
+        self._item_rows = len(arrays["item_novelty"]) - 1
+        self._fields = {name: tuple(shape) for name, shape in about["fields"].items()}
+        self.feature_variances_ = dict(about["variances"])
+        self.probits_ = {
             kind: OrderedProbit.from_state(state) for kind, state in about["probits"].items()
         }
-        model.mean_ = about["mean"]
-        model.trained_on_ = None
-        return model
 
     def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Any]:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), variances)

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metarec import _metarec
+from metarec.arrays import under
 from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -20,18 +21,21 @@ from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
+    from metarec.estimator import DistributionEstimator
     from metarec.learner import MetaLearner
+
+    Model: TypeAlias = MetaLearner | DistributionEstimator
 
 FORMAT = 1
 Arrays = dict[str, NDArray[Any]]
 
 
-def save(model: "MetaLearner", path: Path) -> None:
+def save(model: "Model", path: Path) -> None:
     """Write `model` to `path`, atomically: the old file stays whole until the new one is."""
     name = type(model).__name__
     if type(model) is not _classes().get(name):
         raise InvalidTypeError(f"a {name} cannot be saved, only {', '.join(_classes())}")
-    learned, arrays = describe(model)
+    learned, arrays = model._state()
     about = {
         "format": FORMAT,
         "version": _metarec.__version__,
@@ -53,7 +57,7 @@ def save(model: "MetaLearner", path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | Path) -> "MetaLearner":
+def load(path: str | Path) -> Any:
     """Return the model that `MetaLearner.save` wrote to `path`.
 
     It predicts the same bits, and continues training as the saved one would have.
@@ -76,7 +80,7 @@ def load(path: str | Path) -> "MetaLearner":
         if kind is None:
             raise InvalidValueError(f"no class {about['class']!r}; there are {list(_classes())}")
         model = kind(**decode(about["params"]))
-        restore(model, about["learned"], arrays)
+        model._restore(about["learned"], arrays)
     except Exception as error:
         raise InvalidValueError(f"{path}: damaged; {type(error).__name__}: {error}") from error
     return model
@@ -93,8 +97,8 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     if model.negatives is not None:
         arrays["item_counts"] = model.item_counts_
     about["learned"] = model._learned()
-    more, about["beside"] = model._beside()
-    arrays |= {f"beside/{name}": value for name, value in more.items()}
+    about["beside"], beside = model._beside()
+    arrays |= {f"beside/{name}": value for name, value in beside.items()}
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -109,7 +113,7 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
 
 def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
     """Give `model`, which has its options, what `describe` told."""
-    stored = _under("data/", arrays)
+    stored = under("data/", arrays)
     model._restore_learned(about.get("learned", {}))
     if "data" in about:
         data = Dataset.from_state(stored, about["data"])
@@ -122,7 +126,7 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         model._begin(_no_tasks(items, users), None)
     native = model._native
     for kind, live in (("parameter", native.parameters()), ("optimizer", native.optimizer_state())):
-        saved = _under(f"{kind}/", arrays)
+        saved = under(f"{kind}/", arrays)
         if saved.keys() != live.keys():
             raise InvalidValueError(f"{kind}: {sorted(saved)}, wanted {sorted(live)}")
         for name, view in live.items():
@@ -138,18 +142,19 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
             raise InvalidValueError(f"item_counts: {counts.dtype.name} {list(counts.shape)}")
         model.item_counts_ = counts
-    model._restore_beside(_under("beside/", arrays), about.get("beside", {}))
+    model._restore_beside(about.get("beside", {}), under("beside/", arrays))
     if "trained_on" in about:
         model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
     model.history_ = [dict(row) for row in about["history"]]
 
 
-def _classes() -> dict[str, type["MetaLearner"]]:
+def _classes() -> dict[str, Any]:
     from metarec.cold_start import ColdStart
+    from metarec.factorisation import BayesianMF
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, MeLU, FineTune)}
+    return {kind.__name__: kind for kind in (MetaLearner, ColdStart, MeLU, FineTune, BayesianMF)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
@@ -175,10 +180,6 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"version reads up to {FORMAT}"
         )
     return about, arrays
-
-
-def _under(prefix: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 def _no_tasks(items: FeatureTable, users: FeatureTable | None) -> TaskSet:

@@ -160,6 +160,11 @@ class MetaLearner(Parametrised):
             )
         return native
 
+    @property
+    def _fitting(self) -> object:
+        """What is another object after another `fit`."""
+        return self.__dict__.get("_learner")
+
     # Training
 
     def initialize(self, tasks: TaskSet | Dataset) -> Self:
@@ -432,13 +437,11 @@ class MetaLearner(Parametrised):
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         """Take what `_learned` returned."""
 
-    def _beside(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return what stands beside the network, as arrays and in JSON's types."""
+    def _beside(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what stands beside the network, in JSON's types and as arrays."""
         return {}, {}
 
-    def _restore_beside(
-        self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
-    ) -> None:
+    def _restore_beside(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take what `_beside` returned."""
 
     def save(self, path: str | Path) -> None:
@@ -459,18 +462,24 @@ class MetaLearner(Parametrised):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and, if there are any, parameters: so models can be pickled and copied."""
-        from metarec.files import describe
-
-        learned = describe(self) if "_learner" in self.__dict__ else None
+        learned = self._state() if "_learner" in self.__dict__ else None
         return {"params": self.get_params(deep=False), "learned": learned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the model of what `__getstate__` gave."""
-        from metarec.files import restore
-
         self.__init__(**state["params"])  # type: ignore[misc]
         if state["learned"] is not None:
-            restore(self, *state["learned"])
+            self._restore(*state["learned"])
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        from metarec.files import describe
+
+        return describe(self)
+
+    def _restore(self, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        from metarec.files import restore
+
+        restore(self, about, arrays)
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -1,14 +1,16 @@
 """A network's distribution and those of factorisations, in one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.arrays import under
 from metarec.blend import KINDS, logs_of, nearest, pooled, weights_by_kind
 from metarec.decisions import Floats
+from metarec.estimator import State
 from metarec.factorisation import BayesianMF
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
@@ -75,14 +77,12 @@ class Mixture:
         if not evidence:
             return cls(partners, {kind: np.eye(1 + len(partners))[1] for kind in KINDS})
 
-        def joined(values: Callable[[Evidence], NDArray[Any]]) -> NDArray[Any]:
-            return np.concatenate([values(part) for part in evidence])
-
-        known, ratings = joined(lambda part: part.known), joined(lambda part: part.ratings)
-        distributions = [joined(lambda part: part.network)]
+        known = np.concatenate([part.known for part in evidence])
+        ratings = np.concatenate([part.ratings for part in evidence])
+        distributions = [np.concatenate([part.network for part in evidence])]
         for place, partner in enumerate(partners):
-            means = joined(lambda part, place=place: part.means[place])
-            variances = joined(lambda part, place=place: part.variances[place])
+            means = np.concatenate([part.means[place] for part in evidence])
+            variances = np.concatenate([part.variances[place] for part in evidence])
             distribution = np.empty_like(distributions[0])
             for kind, rows in (("known", known), ("new", ~known)):
                 probit = partner.probits_[kind].fit(means[rows], variances[rows], ratings[rows])
@@ -98,26 +98,30 @@ class Mixture:
 
     # In files
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and a JSON-able dict from which `from_state` makes this again."""
+    def state(self) -> State:
+        """Return what `restored` makes this of again."""
         arrays: dict[str, NDArray[Any]] = {}
-        partners = []
+        learned = []
         for place, partner in enumerate(self.partners):
-            more, about = partner._state()
+            about, more = partner._learned()
+            learned.append(about)
             arrays |= {f"{place}/{name}": value for name, value in more.items()}
-            partners.append(about)
         weights = {kind: value.tolist() for kind, value in self.weights.items()}
-        return arrays, {"partners": partners, "weights": weights}
+        return {"partners": learned, "weights": weights}, arrays
 
     @classmethod
-    def from_state(cls, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> Self:
-        """Return what `state` told."""
-        partners = []
-        for place, about in enumerate(state["partners"]):
-            prefix = f"{place}/"
-            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            partners.append(BayesianMF._from_state(own, about))
-        return cls(partners, {kind: np.array(state["weights"][kind]) for kind in KINDS})
+    def restored(
+        cls,
+        partners: list[BayesianMF],
+        levels: Floats,
+        about: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> Self:
+        """Return what `state` told, of factorisations with their options."""
+        for place, (partner, learned) in enumerate(zip(partners, about["partners"], strict=True)):
+            partner._take_learned(learned, under(f"{place}/", arrays))
+            partner.mean_, partner.levels_, partner.trained_on_ = learned["mean"], levels, None
+        return cls(partners, {kind: np.array(about["weights"][kind]) for kind in KINDS})
 
 
 def _tasks_of(held_out: Splits | TaskSet) -> list[TaskSet]:

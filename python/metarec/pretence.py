@@ -49,9 +49,7 @@ def pretences(data: Dataset, seed: int) -> list[Splits]:
     return found
 
 
-def _dealt(
-    codes: NDArray[np.int32], count: int, random: np.random.Generator
-) -> NDArray[np.int64]:
+def _dealt(codes: NDArray[np.int32], count: int, random: np.random.Generator) -> NDArray[np.int64]:
     """Return the part of every code, −1 of those without ratings."""
     rated = np.flatnonzero(np.bincount(codes, minlength=count))
     part = np.full(count, -1)
