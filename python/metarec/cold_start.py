@@ -189,11 +189,9 @@ class ColdStart(Preset):
         options = self._factorisations()
         if not options or not isinstance(data, Dataset):
             return super().fit(own, validation, progress=progress, callbacks=callbacks)
-        if validation is None:
-            trials = pretences(data, self.seed)
-        else:
-            trials = _without(data, validation)
-        evidence, epochs = self._tried(trials, options)
+        trials = pretences(data, self.seed) if validation is None else _without(data, validation)
+        self.__dict__.pop("_learner", None)  # Interrupted, it is not fitted.
+        evidence, epochs = self._tried(trials, options, progress)
         given, self.epochs = self.epochs, epochs
         try:
             super().fit(own, None if trials else validation, progress=progress, callbacks=callbacks)
@@ -206,14 +204,14 @@ class ColdStart(Preset):
         return self
 
     def _tried(
-        self, trials: Sequence[Splits], options: Sequence[Mapping[str, Any]]
+        self, trials: Sequence[Splits], options: Sequence[Mapping[str, Any]], progress: Progress
     ) -> tuple[list[Evidence], int]:
         """Return what models say of users and items held out of them, and how many epochs do."""
         found: list[Evidence] = []
         curves = []
         for held in trials:
             trial = type(self)(**self.get_params(deep=False) | {"factorisation": False})
-            trial.fit(held.train, held, progress=False)
+            trial.fit(trial._encoded(held.train, self.levels_), held, progress=progress)
             found += Evidence.of(trial, trial._partners(options, held.train), held)
             curves.append([row["validation"] for row in trial.history_])
         if not curves:
@@ -234,9 +232,11 @@ class ColdStart(Preset):
             return []
         shared = {"threads": self.threads, "seed": self.seed}
         options = shared | ({} if given is True else dict(given))
-        unknown = options.keys() - set(BayesianMF().get_params())
-        if unknown:
-            raise InvalidValueError(f"factorisation: BayesianMF has no options {sorted(unknown)}")
+        known = BayesianMF().get_params().keys() - {"levels", "probits"}
+        if unknown := options.keys() - known:
+            raise InvalidValueError(
+                f"factorisation: no options {sorted(unknown)}; there are {sorted(known)}"
+            )
         # Offsets alone hold out where ratings are too few for anything else.
         return [options, options | {"rank": 0}]
 
@@ -248,14 +248,18 @@ class ColdStart(Preset):
     def _new_partners(self, options: Sequence[Mapping[str, Any]]) -> list[BayesianMF]:
         return [BayesianMF(**each, levels=self.levels_) for each in options]
 
-    def _encoded(self, data: Dataset | TaskSet) -> Dataset:
+    def _encoded(
+        self, data: Dataset | TaskSet, levels: NDArray[np.float64] | None = None
+    ) -> Dataset:
         """Return the data with the features that the model takes."""
         if not isinstance(data, Dataset):
             raise InvalidTypeError(f"data: expected Dataset, got {type(data).__name__}")
         own: Dataset | None = self.__dict__.get("_own_data")
         if data is own:
             return data
-        self.levels_: NDArray[np.float64] = _levels(data, drawn=self.negatives is not None)
+        if levels is None:
+            levels = _levels(data, drawn=self.negatives is not None)
+        self.levels_: NDArray[np.float64] = levels
         seen = np.bincount(data.item, minlength=data.item_count) > 0
         fields = {name: field for name, field in data.items.fields.items() if name != "item"}
         columns = {name: data.item_columns[name] for name in data.content_columns}
