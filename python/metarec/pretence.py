@@ -12,7 +12,7 @@ PARTS = 10
 #: Query rows of a task, the most that leave enough tasks, and the fewest support rows.
 QUERIES, SUPPORT = (5, 2, 1), 3
 #: Tasks of new users that are enough to choose by.
-ENOUGH = 200
+ENOUGH = 100
 #: At most so many pretences, each of which is trained on.
 MOST = 4
 
