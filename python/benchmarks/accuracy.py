@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accuracy_models import BLEND, DEFAULT, NAMES, Trainer
+from accuracy_models import DEFAULT, NAMES, PRESET, Trainer
 from accuracy_table import markdown
 
 import metarec as mr
@@ -86,7 +86,7 @@ def measured(
         ),
         ("", evaluate(metrics=["mae", "rmse"], scenarios=["new_user"])),
     ]
-    if options.plot and name == BLEND:
+    if options.plot and name == PRESET:
         plot(whole, options.plot)
     rows: list[dict[str, Any]] = []
     floors: list[dict[str, Any]] = []

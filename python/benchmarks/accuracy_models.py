@@ -6,7 +6,7 @@ from typing import Any
 
 import metarec as mr
 
-BLEND = "Blend(ColdStart, BayesianMF)"
+PRESET, NETWORK = "ColdStart", "ColdStart(factorisation=False)"
 MOST_EPOCHS, PATIENCE = 30, 4
 # MeLU's network; MAML and its relatives take five inner steps on the decision layers.
 INNER = {"inner_lr": 0.01, "inner_steps": 5}
@@ -28,7 +28,7 @@ BASELINES: dict[str, Callable[[int, int | None], Any]] = {
 }
 #: Without anything random: one copy is all of them.
 EXACT = ("ItemKNN", "ContentRidge", "ItemMean")
-DEFAULT = (BLEND, "ColdStart", "BayesianMF", *BASELINES, "FineTune", "MeLU", "MAML")
+DEFAULT = (PRESET, NETWORK, "BayesianMF", *BASELINES, "FineTune", "MeLU", "MAML")
 NAMES = (*DEFAULT, "MAML, first order", "ANIL", "Reptile", "Meta-SGD")
 
 
@@ -36,7 +36,8 @@ class Trainer:
     """Trains every model once a seed, on the whole training part; validation chooses before.
 
     What is chosen, with the first seed, on `splits.train` and `splits.validation`: the number of
-    epochs of a meta-learner, how `BayesianMF` uses the scale, the weights of the blend.
+    epochs of a meta-learner, how `BayesianMF` uses the scale. The preset chooses by itself, with
+    every seed.
     """
 
     def __init__(self, splits: mr.split.Splits, seeds: Sequence[int], threads: int | None) -> None:
@@ -55,18 +56,16 @@ class Trainer:
 
     def _train(self, name: str, seed: int) -> Any:
         whole = self.splits.train_and_validation
-        if name == BLEND:
-            weights = self._blend().weights_
-            members = [self._trained(part, seed) for part in ("ColdStart", "BayesianMF")]
-            shown = ", ".join(
-                f"{kind} items {values[0]:.2f} and {values[1]:.2f}"
-                for kind, values in weights.items()
-            )
-            self.facts[name] = f"weights for {shown}"
-            return mr.Blend(members, weights=weights).fit(whole)
         model, chosen = self._new(name, seed)
         started = time.perf_counter()
-        if isinstance(model, mr.MetaLearner):
+        if name == PRESET:
+            model.fit(whole, self.splits.validation, progress=False)
+            shown = (
+                f"{kind} items {', '.join(f'{value:.2f}' for value in weights.values())}"
+                for kind, weights in model.weights_.items()
+            )
+            chosen = f"weights for {' and '.join(shown)}, "
+        elif isinstance(model, mr.MetaLearner):
             model.fit(whole, progress=False)
         else:
             model.fit(whole)
@@ -75,8 +74,9 @@ class Trainer:
         return model
 
     def _new(self, name: str, seed: int) -> tuple[Any, str]:
-        if name == "ColdStart":
-            return mr.ColdStart(seed=seed, threads=self.threads), ""
+        if name in (PRESET, NETWORK):
+            beside = name == PRESET
+            return mr.ColdStart(seed=seed, threads=self.threads, factorisation=beside), ""
         if name == "BayesianMF":
             probits = self._calibrated().probits_
             return mr.BayesianMF(seed=seed, threads=self.threads, probits=probits), ""
@@ -85,17 +85,6 @@ class Trainer:
         epochs = self._once(("epochs", name), lambda: self._best_epochs(name))
         options = {"epochs": epochs, "patience": None, "threads": self.threads}
         return LEARNERS[name](seed=seed, **options), f"{epochs} epochs, "
-
-    def _blend(self) -> mr.Blend:
-        """Return the blend whose weights are learned on validation."""
-
-        def fit() -> mr.Blend:
-            model = mr.ColdStart(seed=self.seeds[0], threads=self.threads)
-            model.fit(self.splits.train, progress=False)
-            blend = mr.Blend([model, self._calibrated()])
-            return blend.fit(self.splits.train, self.splits.validation)
-
-        return self._once(("blend",), fit)
 
     def _calibrated(self) -> mr.BayesianMF:
         """Return the factorisation that learned the use of the scale on validation."""

@@ -1,10 +1,10 @@
-"""Whether the blend is better than its parts, told on validation alone: the preset's choice.
+"""Whether network and factorisation are better together, told on validation alone.
 
     METAREC_DATA=... python python/benchmarks/accuracy_validation.py [--seeds 0 1 2] [--draws 3]
 
-Members train on `splits.train`. The validation users are halved: the blend's weights, and how
-`BayesianMF` uses the scale, are learned on one half and scored on the other, and the other way
-round. No test scenario is touched. Prints the mean over halves and seeds, as Markdown.
+Why `ColdStart` is both. They train on `splits.train`. The validation users are halved: the weights,
+and how `BayesianMF` uses the scale, are learned on one half and scored on the other, and the other
+way round. No test scenario is touched. Prints the mean over halves and seeds, as Markdown.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HISTORY = 200
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="ColdStart, BayesianMF and their blend.")
+    parser = argparse.ArgumentParser(description="Network, BayesianMF and both.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--threads", type=int)
@@ -44,13 +44,14 @@ def scored(
     splits: mr.split.Splits, seed: int, draws: int, threads: int | None
 ) -> Iterator[tuple[str, str, int, list[float]]]:
     """Yield scenario, model, tasks, and the differences from `bias`, of each half."""
-    head = mr.ColdStart(seed=seed, threads=threads).fit(splits.train, progress=False)
+    network = mr.ColdStart(factorisation=False, seed=seed, threads=threads)
+    network.fit(splits.train, progress=False)
     first, second = (half(splits, part) for part in (False, True))
     for learned, tested in ((first, second), (second, first)):
         factors = mr.BayesianMF(seed=seed, threads=threads)
         factors.fit(splits.train, learned, progress=False)
-        blend = mr.Blend([head, factors]).fit(splits.train, learned)
-        models = {"ColdStart": head, "BayesianMF": factors, "Blend": blend}
+        blend = mr.Blend([network, factors]).fit(splits.train, learned)
+        models = {"network": network, "BayesianMF": factors, "both": blend}
         for history in (0, HISTORY):
             report = mr.evaluate(
                 models,

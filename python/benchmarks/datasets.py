@@ -3,10 +3,10 @@
     METAREC_DATA=... python python/benchmarks/datasets.py [NAME ...] [--folds 5] [--draws 2]
 
 The users are dealt into folds, of which each is new in turn. The same models everywhere, with the
-defaults of the library: nothing is set for a data set. On `splits.validation` of each fold are
-learned the number of epochs of MeLU and FineTune, and of ColdStart beside its default, the use of
-the scale by `BayesianMF` and the weights of the blend; then every model trains on the whole
-training part.
+defaults of the library: nothing is set for a data set. The preset chooses what it chooses by users
+and items of the training part that it pretends new. On `splits.validation` of each fold are learned
+the number of epochs of MeLU and FineTune, and the use of the scale by `BayesianMF`. Every model
+trains on the whole training part.
 Prints Markdown. Definitions: docs/protocol.md.
 """
 
@@ -15,7 +15,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -66,8 +65,8 @@ def measured(name: str, options: argparse.Namespace) -> str:
     reports, seconds, weights = [], {}, []
     for fold in range(options.only or options.folds):
         split = mr.split.cold_start(data, new_users=fold_of == fold, seed=fold, **how)
-        models, took, blended = trained(split, options)
-        weights.append(blended)
+        models, took = trained(split, options)
+        weights.append(models["ColdStart"].weights_)
         for model, each in took.items():
             seconds.setdefault(model, []).append(each)
         reports.append(
@@ -80,56 +79,40 @@ def measured(name: str, options: argparse.Namespace) -> str:
                 scenarios=SCENARIOS,
             )
         )
-        print(f"{name}, fold {fold}: {took} {blended}\n{reports[-1]}", file=sys.stderr, flush=True)
+        print(f"{name}, fold {fold}: {took} {weights[-1]}\n{reports[-1]}", file=sys.stderr)
     return markdown(name, data, reports, seconds, weights)
 
 
 def trained(
     split: mr.split.Splits, options: argparse.Namespace
-) -> tuple[dict[str, Any], dict[str, float], dict[str, float]]:
-    """Return the models, the seconds that each took, and the weights of ColdStart in the blend."""
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the models, and the seconds that each took."""
     shared = {"seed": options.seed, "threads": options.threads}
     whole, models, seconds = split.train_and_validation, {}, {}
 
-    def timed(name: str, make: Callable[[], Any]) -> Any:
+    def fitted(name: str, model: Any, **more: Any) -> None:
         started = time.perf_counter()
-        models[name] = make()
+        models[name] = model.fit(whole, **more)
         seconds[name] = time.perf_counter() - started
-        return models[name]
 
-    def chosen(preset: Any, most: dict[str, Any]) -> tuple[Any, int]:
-        """Return a model of the epoch that validates best, and its number."""
-        model = preset(**most, **shared).fit(split.train, split.validation, progress=False)
-        best = min(model.history_, key=lambda row: row["validation"])["epoch"]
-        print(f"{preset.__name__}: {best} epochs", file=sys.stderr)
-        return model, int(best)
+    def epochs(preset: Any) -> int:
+        """Return the number of the epoch that validates best."""
+        model = preset(epochs=MOST_EPOCHS, patience=PATIENCE, **shared)
+        model.fit(split.train, split.validation, progress=False)
+        return int(min(model.history_, key=lambda row: row["validation"])["epoch"])
 
-    first, epochs = chosen(mr.ColdStart, {})
+    fitted("ColdStart", mr.ColdStart(**shared), progress=False)
+    alone = mr.ColdStart(factorisation=False, **shared)
+    fitted("ColdStart(factorisation=False)", alone, progress=False)
     scale = mr.BayesianMF(**shared).fit(split.train, split.validation, progress=False)
-    blend = mr.Blend([first, scale]).fit(split.train, split.validation)
-    timed("ColdStart", lambda: mr.ColdStart(**shared).fit(whole, progress=False))
-    new = timed(
-        "ColdStart, epochs chosen",
-        lambda: mr.ColdStart(epochs=epochs, **shared).fit(whole, progress=False),
-    )
-    factors = timed("BayesianMF", lambda: mr.BayesianMF(**shared).fit(whole, progress=False))
-    factors.probits_ = scale.probits_
-    timed("Blend", lambda: refitted(blend, [new, factors], whole))
+    factors = mr.BayesianMF(probits=scale.probits_, **shared)
+    fitted("BayesianMF", factors, progress=False)
     for name, baseline in BASELINES.items():
-        timed(name, lambda baseline=baseline: baseline().fit(whole))
+        fitted(name, baseline())
     for name, preset in {"MeLU": mr.MeLU, "FineTune": mr.FineTune}.items():
-        _, epochs = chosen(preset, {"epochs": MOST_EPOCHS, "patience": PATIENCE})
-        model = preset(epochs=epochs, patience=None, **shared)
-        timed(name, lambda model=model: model.fit(whole, progress=False))
-    return models, seconds, {kind: float(each[0]) for kind, each in blend.weights_.items()}
-
-
-def refitted(blend: mr.Blend, models: list[Any], data: mr.Dataset) -> mr.Blend:
-    """Return the blend, with its weights, of models that were trained on more data since."""
-    other = copy(blend)
-    other.models, other.trained_on_ = models, models[0].trained_on_
-    other._known = np.bincount(data.item, minlength=data.items.rows) > 0
-    return other
+        model = preset(epochs=epochs(preset), patience=None, **shared)
+        fitted(name, model, progress=False)
+    return models, seconds
 
 
 def markdown(
@@ -137,7 +120,7 @@ def markdown(
     data: mr.Dataset,
     reports: list[mr.Report],
     seconds: dict[str, list[float]],
-    weights: list[dict[str, float]],
+    weights: list[dict[str, dict[str, float]]],
 ) -> str:
     """Return the tables of one data set, means over its folds."""
     lines = [f"### {name}", "", f"{data!r}, {len(reports)} folds."]
@@ -161,12 +144,16 @@ def markdown(
             cells = [f"{value:.3f}" for value in values]
             cells += ["" if model == "bias" else paired(there, model, scenario, m) for m in METRICS]
             lines.append(f"| {model} | {' | '.join(cells)} |")
-    took = (f"{model} {np.mean(each):.1f}" for model, each in seconds.items() if model != "Blend")
-    shares = {kind: np.mean([each[kind] for each in weights]) for kind in ("known", "new")}
+    took = (f"{model} {np.mean(each):.1f}" for model, each in seconds.items())
+    shares = (
+        f"{', '.join(f'{np.mean([w[kind][part] for w in weights]):.2f}' for part in names)} for "
+        f"{kind} items"
+        for kind, names in weights[0].items()
+    )
     lines += [
         "",
-        f"Seconds of training: {', '.join(took)}. Weight of ColdStart in the blend: "
-        f"{shares['known']:.2f} for known items, {shares['new']:.2f} for new ones.",
+        f"Seconds of training: {', '.join(took)}. Weights of the network, the factorisation and "
+        f"its offsets: {'; '.join(shares)}.",
         "",
     ]
     return "\n".join(lines)

@@ -43,10 +43,11 @@ def main() -> None:
     if "METAREC_DATA" not in os.environ:
         parser.error("METAREC_DATA: set it to the folder that has ml-1m/ with melu_splits/")
 
-    # The first trial: the options behind the README's table.
-    epochs = {"MeLU": {"epochs": 3}, "FineTune": {"epochs": 2}}
+    # The first trial: the options behind the README's table. The factorisation has none to tune.
+    first: dict[str, dict[str, Any]] = {"MeLU": {"epochs": 3}, "FineTune": {"epochs": 2}}
+    first["ColdStart"] = {"factorisation": False}
     name, threads, save = (options.pop(each) for each in ("preset", "threads", "save"))
-    model = getattr(mr, name)(threads=threads, seed=0, **epochs.get(name, {}))
+    model = getattr(mr, name)(threads=threads, seed=0, **first[name])
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
     tuning = mr.tune(model, splits, SPACES[name], **options)
     print(tuning)

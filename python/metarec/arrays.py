@@ -1,5 +1,6 @@
 """Checks of borrowed arrays, and index arithmetic over ragged ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,8 @@ def ragged_range(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64
     """Return starts[0] ..< starts[0] + counts[0], then the same for 1, 2, ... in one array."""
     offsets = offsets_of(counts)
     return np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1], dtype=np.int64)
+
+
+def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}

@@ -10,13 +10,15 @@ from metarec.arrays import as_count
 from metarec.dataset import Dataset
 from metarec.decisions import Floats
 from metarec.errors import InvalidTypeError, InvalidValueError
-from metarec.estimator import DistributionEstimator
+from metarec.estimator import DistributionEstimator, State
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 
 #: Whether the item of a query row has training ratings; each kind has weights of its own.
 KINDS = ("known", "new")
 
+#: What the rows of the other kind count for together, at most.
+OTHER_ROWS = 100
 # Below any probability that matters; a model that rules a level out does not rule it out alone.
 _FLOOR = 1e-9
 
@@ -93,29 +95,23 @@ class Blend(DistributionEstimator):
         self._shared_levels(models)
         self._known = np.bincount(dataset.item, minlength=dataset.items.rows) > 0
         if given is None and validation is not None:
-            given = self._learned(validation)
+            given = self._best_weights(validation)
         self.weights_ = given or {}
 
-    def _learned(self, validation: Splits) -> dict[str, Floats]:
+    def _best_weights(self, validation: Splits) -> dict[str, Floats]:
         """Return the best weights for the validation queries."""
         draws = as_count(self.draws, "draws", 1)
-        logs: dict[str, list[Floats]] = {kind: [] for kind in KINDS}
-        hits: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in KINDS}
-        for scenario in validation.values():
-            for draw in range(min(draws, scenario.draws or draws) if len(scenario) else 0):
-                tasks = scenario.tasks(draw)
-                parts = self._logs(tasks)
-                levels = self._shared_levels(self.models)
-                targets = tasks.query_targets()[0].astype(np.float64)
-                nearest = np.abs(targets[:, None] - levels).argmin(axis=1)
-                known = self._is_known(tasks)
-                for kind, rows in (("known", known), ("new", ~known)):
-                    logs[kind].append(parts[:, rows])
-                    hits[kind].append(nearest[rows])
-        return {
-            kind: best_weights(np.concatenate(logs[kind], axis=1), np.concatenate(hits[kind]))
-            for kind in KINDS
-        }
+        levels = self._shared_levels(self.models)
+        drawn = [
+            scenario.tasks(draw)
+            for scenario in validation.values()
+            for draw in range(min(draws, scenario.draws or draws) if len(scenario) else 0)
+        ]
+        return weights_by_kind(
+            np.concatenate([self._logs(tasks) for tasks in drawn], axis=1),
+            nearest(levels, np.concatenate([tasks.query_targets()[0] for tasks in drawn])),
+            np.concatenate([self._is_known(tasks) for tasks in drawn]),
+        )
 
     def _shared_levels(self, models: Sequence[Any]) -> Floats:
         first = np.asarray(getattr(models[0], "levels_", None), np.float64)
@@ -137,16 +133,21 @@ class Blend(DistributionEstimator):
 
     def _logs(self, tasks: TaskSet) -> Floats:
         """Return every model's log probabilities, [models, rows, levels]."""
-        given = [model.predict(tasks, decision="distribution") for model in self.models]
-        return np.log(np.maximum(np.asarray(given, np.float64), _FLOOR))
+        return logs_of([model.predict(tasks, decision="distribution") for model in self.models])
 
     def _predict(self, tasks: TaskSet) -> Floats:
         raise InvalidValueError("decision: of ratings that have no levels")
 
     def _distribution(self, tasks: TaskSet, levels: Floats) -> Floats:
-        known = self._is_known(tasks)[:, None]
-        by_row = np.where(known, self.weights_["known"], self.weights_["new"])
-        return _normalised(np.einsum("rk,krl->rl", by_row, self._logs(tasks)))
+        return pooled(self._logs(tasks), self.weights_, self._is_known(tasks))
+
+    def _learned(self) -> State:
+        weights = {kind: value.tolist() for kind, value in self.weights_.items()}
+        return {"weights": weights}, {"known": self._known}
+
+    def _take_learned(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.weights_ = {kind: np.array(about["weights"][kind]) for kind in KINDS}
+        self._known = arrays["known"]
 
     def named_weights(self) -> Mapping[str, Mapping[str, float]]:
         """Return the weights by kind and by the models' class names, numbered where they repeat."""
@@ -175,7 +176,41 @@ def _checked(weights: Mapping[str, ArrayLike], models: int) -> dict[str, Floats]
     return arrays
 
 
-def best_weights(logs: Floats, hits: NDArray[np.int64], steps: int = 500) -> Floats:
+def logs_of(distributions: Sequence[Floats]) -> Floats:
+    """Return the log probabilities of several models, [models, rows, levels], none infinite."""
+    return np.log(np.maximum(np.asarray(distributions, np.float64), _FLOOR))
+
+
+def pooled(logs: Floats, weights: Mapping[str, Floats], known: NDArray[np.bool_]) -> Floats:
+    """Return the log-linear pool of log probabilities, [rows, levels]."""
+    by_row = np.where(known[:, None], weights["known"], weights["new"])
+    return _normalised(np.einsum("rk,krl->rl", by_row, logs))
+
+
+def nearest(levels: Floats, ratings: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the place of the level nearest to each rating."""
+    gaps = np.abs(ratings.astype(np.float64)[:, None] - levels)
+    return np.asarray(gaps.argmin(axis=1), np.int64)
+
+
+def weights_by_kind(
+    logs: Floats, hits: NDArray[np.int64], known: NDArray[np.bool_]
+) -> dict[str, Floats]:
+    """Return the best weights for rows of items with and without training ratings.
+
+    The rows of the other kind count as up to 100: they decide where there are hardly any.
+    """
+    found = {}
+    for kind, own in (("known", known), ("new", ~known)):
+        others = int(np.count_nonzero(~own))
+        counts = np.where(own, 1.0, min(1.0, OTHER_ROWS / max(others, 1)))
+        found[kind] = best_weights(logs, hits, counts)
+    return found
+
+
+def best_weights(
+    logs: Floats, hits: NDArray[np.int64], counts: Floats | None = None, steps: int = 500
+) -> Floats:
     """Return the weights on the simplex under which the levels that came are most likely.
 
     Exponentiated gradient with a step size that grows while the likelihood does and is halved when
@@ -187,18 +222,21 @@ def best_weights(logs: Floats, hits: NDArray[np.int64], steps: int = 500) -> Flo
         Log probabilities.
     hits : int64 [rows]
         The level of each row.
+    counts : float64 [rows], optional
+        How often each counts.
     """
     models, rows, _ = logs.shape
     weights = np.full(models, 1 / models)
     if not rows or models == 1:
         return weights
     index = np.arange(rows)
-    own = logs[:, index, hits].mean(axis=1)
+    share = np.full(rows, 1 / rows) if counts is None else counts / counts.sum()
+    own = logs[:, index, hits] @ share
 
     def likelihood(w: Floats) -> tuple[float, Floats]:
         probabilities = _normalised(np.tensordot(w, logs, 1))
-        value = float(np.log(np.maximum(probabilities[index, hits], 1e-300)).mean())
-        return value, own - np.einsum("rl,krl->k", probabilities, logs) / rows
+        value = float(share @ np.log(np.maximum(probabilities[index, hits], 1e-300)))
+        return value, own - np.einsum("rl,krl->k", share[:, None] * probabilities, logs)
 
     value, gradient = likelihood(weights)
     rate = 1.0

@@ -1,14 +1,17 @@
-"""Options as JSON and back: numbers, words, lists, components, episodes, negatives."""
+"""Options as JSON and back: numbers, words, lists, components, episodes, negatives, probits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from metarec.components import COMPONENTS, Component
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.negatives import Negatives
+from metarec.ordered_probit import OrderedProbit
 
 # What no option can be named.
 COMPONENT, EPISODES, NEGATIVES = "$component", "$episodes", "$negatives"
+PROBIT = "$probit"
 
 
 def encode(value: Any, name: str = "value") -> Any:
@@ -17,7 +20,7 @@ def encode(value: Any, name: str = "value") -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return [encode(each, name) for each in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: encode(each, key) for key, each in value.items()}
     if isinstance(value, Component):
         return {COMPONENT: type(value).__name__, "options": encode(value.get_params())}
@@ -25,6 +28,8 @@ def encode(value: Any, name: str = "value") -> Any:
         return {EPISODES: [list(value.bounds[:2]), list(value.bounds[2:])]}
     if isinstance(value, Negatives):
         return {NEGATIVES: vars(value)}
+    if isinstance(value, OrderedProbit):
+        return {PROBIT: value.state()}
     if hasattr(value, "tolist"):  # NumPy's
         return encode(value.tolist(), name)
     raise InvalidTypeError(f"{name}: a {type(value).__name__} cannot be saved")
@@ -47,4 +52,6 @@ def decode(value: Any) -> Any:
         return Episodes(support=support, query=query)
     if NEGATIVES in value:
         return Negatives(**decode(value[NEGATIVES]))
+    if PROBIT in value:
+        return OrderedProbit.from_state(value[PROBIT])
     return {name: decode(each) for name, each in value.items()}

@@ -1,12 +1,15 @@
 """What every model shares that is fitted to a data set and predicts tasks."""
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from metarec.arrays import ragged_range
+from metarec.adapted import AdaptedUser, TaskScorer
+from metarec.arrays import ragged_range, under
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
@@ -14,6 +17,11 @@ from metarec.parameters import Parametrised
 from metarec.provenance import Provenance
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
+from metarec.user_support import UserSupport
+from metarec.vocabulary import as_values
+
+#: What a model has learned: in JSON's types, and arrays.
+State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 class Estimator(Parametrised, ABC):
@@ -112,8 +120,96 @@ class DistributionEstimator(Estimator):
     def fit(self, dataset: Dataset, validation: Splits | None = None) -> Self:
         """Learn from the training part, as `Estimator.fit`."""
         super().fit(dataset, validation)
-        self.levels_ = levels_of(dataset)
+        self.levels_ = self._levels_of(dataset)
+        self._data, self._items, self._fitting = dataset, dataset.items, object()
         return self
+
+    def adapt(
+        self,
+        items: Iterable[Hashable] = (),
+        ratings: ArrayLike = (),
+        user: Mapping[str, Any] | Hashable = None,
+    ) -> AdaptedUser:
+        """Adapt to one user, in closed form; the model is unchanged.
+
+        Parameters
+        ----------
+        items, ratings : ids, and a number for each
+            What the user rated, as in your data. None at all: the prior.
+        user : mapping, id or None
+            Raw feature values, such as ``{"age": 25}``, or the id of a user of the data.
+
+        Raises
+        ------
+        NotFittedError, InvalidTypeError, InvalidValueError
+            Before `fit`; an argument cannot be used.
+        """
+        if not self.is_fitted:
+            raise NotFittedError(f"{self!r}: call fit(splits.train) first")
+        if self._items is not self._data.items:
+            raise InvalidValueError("items: a model with other items predicts tasks alone")
+        given = as_values(items, "items")
+        features = self._data.user_features(user)
+        codes = self._item_codes(given)
+        scorer = TaskScorer(self, codes, ratings, features)
+        support = UserSupport(codes, np.array(ratings, np.float64), features, user)
+        return AdaptedUser(scorer, self, given, support)
+
+    def _item_codes(self, items: Iterable[Hashable]) -> NDArray[np.int32]:
+        return self._data.item_codes(items)
+
+    # Files
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file that `mr.load` reads, as `MetaLearner.save`."""
+        from metarec.files import save
+
+        save(self, Path(path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return options and what was learned: so models can be pickled and copied."""
+        learned = self._state() if self.is_fitted else None
+        return {"params": self.get_params(deep=False), "learned": learned}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the model of what `__getstate__` gave."""
+        self.__init__(**state["params"])  # type: ignore[misc]
+        if state["learned"] is not None:
+            self._restore(*state["learned"])
+
+    def _state(self) -> State:
+        """Return what was learned, as JSON and arrays, for `_restore`."""
+        more, data = self._data.schema_state()
+        arrays = {f"data/{name}": value for name, value in more.items()}
+        about: dict[str, Any] = {"mean": self.mean_, "data": data}
+        about["levels"] = None if self.levels_ is None else self.levels_.tolist()
+        if self.trained_on_ is not None:
+            arrays["trained_on"], about["trained_on"] = self.trained_on_.state()
+        about["learned"], learned = self._learned()
+        return about, arrays | {f"learned/{name}": value for name, value in learned.items()}
+
+    def _restore(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `_state` returned."""
+        self._data = Dataset.from_state(under("data/", arrays), about["data"])
+        self._items, self._fitting = self._data.items, object()
+        self._item_rows = self._items.rows
+        self.levels_ = None if about["levels"] is None else np.array(about["levels"])
+        self.trained_on_ = None
+        if "trained_on" in about:
+            self.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
+        self._take_learned(about["learned"], under("learned/", arrays))
+        self.mean_ = about["mean"]
+
+    @abstractmethod
+    def _learned(self) -> State: ...
+
+    @abstractmethod
+    def _take_learned(
+        self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> None: ...
+
+    def _levels_of(self, dataset: Dataset) -> Floats | None:
+        return levels_of(dataset)
 
     def predict(self, tasks: TaskSet, decision: Decision = "mean") -> Floats:
         """Predict the query rows in order.

@@ -61,7 +61,7 @@ def onnx(user: AdaptedUser, path: str | Path, *, replaceable: bool = False) -> N
     >>> (scores,) = session.run(None, mr.export.onnx_inputs(data.items))  # doctest: +SKIP
     """
     weights, adapted = _weights(user), _adapted(user)
-    model = user._current()
+    model = _learner(user)
     dtype = weights["head.bias"].dtype
     graph = OnnxGraph()
 
@@ -151,7 +151,7 @@ def _weights(user: AdaptedUser) -> dict[str, NDArray[Any]]:
 
 def _adapted(user: AdaptedUser) -> set[str]:
     """Return which weights differ between users."""
-    model = user._current()
+    model = _learner(user)
     adapted = set(model._native.adapted_names())
     if user._support.features is not None:
         adapted.add(f"{_layers(model.parameters())[0]}.bias")
@@ -189,7 +189,7 @@ def _field(graph: OnnxGraph, name: str, field: Field, dtype: Any, weight: Any) -
 def _check(user: AdaptedUser) -> None:
     if not isinstance(user, AdaptedUser):
         raise InvalidTypeError(f"user: expected AdaptedUser, got {type(user).__name__}")
-    parts = user._current()._components()
+    parts = _learner(user)._components()
     backbone, loss, algorithm = parts["backbone"], parts["loss"], parts["algorithm"]
     if backbone.native_name != "feature_mlp":
         raise InvalidValueError(
@@ -206,6 +206,17 @@ def _check(user: AdaptedUser) -> None:
             "user: expected an algorithm without attention over the support, got "
             f"attention={algorithm.attention}"
         )
+
+
+def _learner(user: AdaptedUser) -> "MetaLearner":
+    from metarec.learner import MetaLearner
+
+    model = user._current()
+    if not isinstance(model, MetaLearner):
+        raise InvalidTypeError(
+            f"user: expected one that a MetaLearner was adapted to, got one of {type(model).__name__}"
+        )
+    return model
 
 
 def _described(model: "MetaLearner") -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Bayesian matrix factorisation with side information."""
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.baselines.als import as_threads
 from metarec.dataset import Dataset
-from metarec.decisions import Decision, Floats, levels_of
+from metarec.decisions import Decision, Floats
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
-from metarec.estimator import DistributionEstimator
+from metarec.estimator import DistributionEstimator, State
 from metarec.features import FeatureTable
 from metarec.ordered_probit import OrderedProbit
 from metarec.progress import progress_bar
@@ -50,6 +49,8 @@ class BayesianMF(DistributionEstimator):
         Sweeps before the first.
     interval : int
         Sweeps from one to the next.
+    levels : numbers, optional
+        The levels of the distribution. None: those of the rating scale, if it has any.
     probits : mapping, optional
         `probits_` of an earlier fit, kept instead of learned: to fit on the whole training part
         once validation has taught them.
@@ -94,12 +95,14 @@ class BayesianMF(DistributionEstimator):
         samples: int = 30,
         burn_in: int = 20,
         interval: int = 3,
+        levels: ArrayLike | None = None,
         probits: Mapping[str, OrderedProbit] | None = None,
         threads: int | None = None,
         seed: int = 0,
     ) -> None:
         self.rank, self.samples, self.burn_in, self.interval = rank, samples, burn_in, interval
-        self.probits, self.threads, self.seed = probits, threads, seed
+        self.levels, self.probits = levels, probits
+        self.threads, self.seed = threads, seed
 
     def fit(
         self,
@@ -167,9 +170,10 @@ class BayesianMF(DistributionEstimator):
         shapes = {name: (field.kind, field.size) for name, field in items.fields.items()}
         if shapes != self._fields:
             raise InvalidValueError(f"items: expected the fields {self._fields}, got {shapes}")
-        other = copy(self)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         other._factors = self._factors | _metarec.place_items(self._factors, items.native)
-        other._item_rows = items.rows
+        other._item_rows, other._items = items.rows, items
         return other
 
     def _fit(self, dataset: Dataset, validation: Splits | None) -> None:
@@ -195,13 +199,21 @@ class BayesianMF(DistributionEstimator):
         fields = dataset.items.fields
         self._fields = {name: (field.kind, field.size) for name, field in fields.items()}
         self.probits_ = {}
-        levels = levels_of(dataset)
+        levels = self._levels_of(dataset)
         if levels is not None:
             self.probits_ = {kind: OrderedProbit(levels) for kind in ("known", "new")}
             if self.probits is not None:
                 self.probits_ = _checked(self.probits, levels)
             elif validation is not None:
                 self._learn_levels(validation)
+
+    def _levels_of(self, dataset: Dataset) -> Floats | None:
+        if self.levels is None:
+            return super()._levels_of(dataset)
+        levels = np.array(self.levels, np.float64)
+        if levels.ndim != 1 or len(levels) < 2 or not (np.diff(levels) > 0).all():
+            raise InvalidValueError(f"levels: expected ascending numbers, got {self.levels!r}")
+        return levels
 
     def _learn_levels(self, validation: Splits) -> None:
         rows: dict[str, list[NDArray[np.float64]]] = {kind: [] for kind in self.probits_}
@@ -232,6 +244,24 @@ class BayesianMF(DistributionEstimator):
         for kind, part in parts.items():
             out[rows[kind]] = part
         return out
+
+    def _learned(self) -> State:
+        about = {
+            "mean": self._factors["mean"],
+            "probits": {kind: probit.state() for kind, probit in self.probits_.items()},
+            "variances": self.feature_variances_,
+            "fields": self._fields,
+        }
+        return about, {name: each for name, each in self._factors.items() if name != "mean"}
+
+    def _take_learned(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._factors = dict(arrays) | {"mean": about["mean"]}
+        self._item_rows = len(arrays["item_novelty"]) - 1
+        self._fields = {name: tuple(shape) for name, shape in about["fields"].items()}
+        self.feature_variances_ = dict(about["variances"])
+        self.probits_ = {
+            kind: OrderedProbit.from_state(state) for kind, state in about["probits"].items()
+        }
 
     def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Any]:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), variances)

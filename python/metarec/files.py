@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metarec import _metarec
-from metarec.arrays import check_finite
+from metarec.arrays import check_finite, under
 from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -24,7 +24,10 @@ from metarec.provenance import Provenance
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
+    from metarec.estimator import DistributionEstimator
     from metarec.learner import MetaLearner
+
+    Model: TypeAlias = MetaLearner | DistributionEstimator
 
 FORMAT = 2
 #: A description is small: what is longer was not written by `save`.
@@ -33,7 +36,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def save(
-    model: "MetaLearner",
+    model: "Model",
     path: Path,
     more: Mapping[str, Any] | None = None,
     beside: Arrays | None = None,
@@ -43,7 +46,7 @@ def save(
     `more` and `beside` join its description and its arrays.
     """
     name = class_name(model)
-    learned, arrays = describe(model)
+    learned, arrays = model._state()
     about = {
         "format": FORMAT,
         "version": _metarec.__version__,
@@ -54,7 +57,7 @@ def save(
     _write(path, about | dict(more or {}), arrays | (beside or {}))
 
 
-def class_name(model: "MetaLearner") -> str:
+def class_name(model: "Model") -> str:
     """Return the name of a model's class, if a file can have it."""
     name = type(model).__name__
     if type(model) is not _classes().get(name):
@@ -107,7 +110,7 @@ def sealed(about: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
     return told | {"schema": schema.hexdigest(), "content": content.hexdigest()}
 
 
-def load(path: str | Path) -> "MetaLearner":
+def load(path: str | Path) -> Any:
     """Return the model that `MetaLearner.save` wrote to `path`.
 
     It predicts the same bits, and continues training as the saved one would have.
@@ -134,7 +137,7 @@ def load(path: str | Path) -> "MetaLearner":
         if kind is None:
             raise InvalidValueError(f"no class {about['class']!r}; there are {list(_classes())}")
         model = kind(**decode(about["params"]))
-        restore(model, about["learned"], arrays)
+        model._restore(about["learned"], arrays)
     except Exception as error:
         raise InvalidValueError(f"{path}: damaged; {type(error).__name__}: {error}") from error
     return model
@@ -152,6 +155,8 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
     if model.negatives is not None:
         arrays["item_counts"] = model.item_counts_
     about["learned"] = model._learned()
+    about["beside"], beside = model._beside()
+    arrays |= {f"beside/{name}": value for name, value in beside.items()}
     if model._data is not None:
         more, about["data"] = model._data.schema_state()
     else:
@@ -166,9 +171,9 @@ def describe(model: "MetaLearner") -> tuple[dict[str, Any], Arrays]:
 
 def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
     """Give `model`, which has its options, what `describe` told."""
-    stored = _under("data/", arrays)
+    stored = under("data/", arrays)
     # A file's options ask for no more memory than the file has numbers.
-    model._limit = sum(array.size for array in _under("parameter/", arrays).values())
+    model._limit = sum(array.size for array in under("parameter/", arrays).values())
     model._restore_learned(about.get("learned", {}))
     if "data" in about:
         data = Dataset.from_state(stored, about["data"])
@@ -186,6 +191,7 @@ def restore(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None
         if counts.dtype != np.float64 or counts.shape != (model._items.rows,):
             raise InvalidValueError(f"item_counts: {counts.dtype.name} {list(counts.shape)}")
         model.item_counts_ = counts
+    model._restore_beside(about.get("beside", {}), under("beside/", arrays))
     if "trained_on" in about:
         model.trained_on_ = Provenance.from_state(arrays["trained_on"], about["trained_on"])
 
@@ -204,7 +210,7 @@ def fill(model: "MetaLearner", about: dict[str, Any], arrays: Arrays) -> None:
 
 def matching(kind: str, arrays: Arrays, live: Arrays) -> Arrays:
     """Return the arrays of a kind, which are to be of the names, shapes and types of `live`."""
-    saved = _under(f"{kind}/", arrays)
+    saved = under(f"{kind}/", arrays)
     if saved.keys() != live.keys():
         raise InvalidValueError(f"{kind}: {sorted(saved)}, wanted {sorted(live)}")
     for name, view in live.items():
@@ -216,15 +222,15 @@ def matching(kind: str, arrays: Arrays, live: Arrays) -> Arrays:
     return saved
 
 
-def _classes() -> dict[str, type["MetaLearner"]]:
+def _classes() -> dict[str, Any]:
     from metarec.cold_start import ColdStart
+    from metarec.factorisation import BayesianMF
     from metarec.implicit import ImplicitColdStart
     from metarec.learner import MetaLearner
     from metarec.presets import FineTune, MeLU
 
-    return {
-        kind.__name__: kind for kind in (MetaLearner, ColdStart, ImplicitColdStart, MeLU, FineTune)
-    }
+    kinds = (MetaLearner, ColdStart, ImplicitColdStart, MeLU, FineTune, BayesianMF)
+    return {kind.__name__: kind for kind in kinds}
 
 
 def read(path: Path) -> tuple[dict[str, Any], Arrays]:
@@ -266,10 +272,6 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
             if about.get(name) != written[name]:
                 raise InvalidValueError(f"{path}: damaged; not the {what} that was written")
     return about, arrays
-
-
-def _under(prefix: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 def _no_tasks(items: FeatureTable, users: FeatureTable | None) -> TaskSet:

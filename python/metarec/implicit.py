@@ -1,6 +1,7 @@
 """The preset for clicks: a Bayesian linear head on components of who clicked what, all solved."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec.adapted import AdaptedUser
 from metarec.arrays import as_count
+from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -148,13 +150,15 @@ class ImplicitColdStart(Preset):
         *,
         progress: Progress = "auto",
         callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | str | Path | None = None,
+        resume: bool = False,
     ) -> Self:
         """Solve for the items.
 
         Parameters
         ----------
         data : Dataset
-        validation, progress, callbacks
+        validation, progress, callbacks, checkpoint, resume
             Not looked at: there are no epochs.
 
         Raises

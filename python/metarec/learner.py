@@ -176,6 +176,11 @@ class MetaLearner(Parametrised):
         guard: Guard | None = self.__dict__.get("_guarded_by")
         return self.__dict__.setdefault("_guarded_by", Guard()) if guard is None else guard
 
+    @property
+    def _fitting(self) -> object:
+        """What is another object after another `fit`."""
+        return self.__dict__.get("_learner")
+
     # Training
 
     def initialize(self, tasks: TaskSet | Dataset) -> Self:
@@ -494,6 +499,13 @@ class MetaLearner(Parametrised):
     def _restore_learned(self, learned: Mapping[str, Any]) -> None:
         """Take what `_learned` returned."""
 
+    def _beside(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what stands beside the network, in JSON's types and as arrays."""
+        return {}, {}
+
+    def _restore_beside(self, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `_beside` returned."""
+
     def save(self, path: str | Path) -> None:
         """Write the model to one file that `mr.load` reads: safetensors with JSON, never pickle.
 
@@ -513,19 +525,25 @@ class MetaLearner(Parametrised):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and, if there are any, parameters: so models can be pickled and copied."""
-        from metarec.files import describe
-
         with self._guard:
-            learned = describe(self) if "_learner" in self.__dict__ else None
+            learned = self._state() if "_learner" in self.__dict__ else None
         return {"params": self.get_params(deep=False), "learned": learned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the model of what `__getstate__` gave."""
-        from metarec.files import restore
-
         self.__init__(**state["params"])  # type: ignore[misc]
         if state["learned"] is not None:
-            restore(self, *state["learned"])
+            self._restore(*state["learned"])
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        from metarec.files import describe
+
+        return describe(self)
+
+    def _restore(self, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        from metarec.files import restore
+
+        restore(self, about, arrays)
 
     def _repr_html_(self) -> str:
         from html import escape

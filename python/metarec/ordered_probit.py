@@ -1,6 +1,7 @@
 """Levels of ratings whose mean and variance are known."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,6 +98,20 @@ class OrderedProbit:
         return _metarec.ordered_probit(
             self.corrected(means), _vector(variances), self.levels, self.cuts, self.slope
         )
+
+    def state(self) -> dict[str, Any]:
+        """Return a JSON-able dict from which `from_state` makes this again."""
+        arrays = {"levels": self.levels.tolist(), "cuts": self.cuts.tolist()}
+        return arrays | {name: getattr(self, name) for name in ("slope", "shift", "stretch")}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return what `state` told."""
+        probit = cls(state["levels"])
+        probit.cuts = np.array(state["cuts"], np.float64)
+        for name in ("slope", "shift", "stretch"):
+            setattr(probit, name, float(state[name]))
+        return probit
 
     def __repr__(self) -> str:
         cuts = np.array2string(self.cuts, precision=2, separator=", ", threshold=10)

@@ -11,6 +11,8 @@ from metarec.content import blocks, components
 from metarec.errors import InvalidTypeError, InvalidValueError
 
 SMALL = {"tokens": 12, "features": 6, "components": 16, "attention": 2, "epochs": 2, "seed": 0}
+SMALL |= {"factorisation": {"rank": 3, "samples": 5, "burn_in": 10, "interval": 1}}
+ALONE = SMALL | {"factorisation": False}
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,78 @@ def test_decisions_are_those_of_the_distribution(model, splits):
         model.predict(tasks, decision="best")
 
 
+def log_score(p, tasks, levels):
+    hits = np.searchsorted(levels, tasks.query_targets()[0])
+    return np.log(p[np.arange(len(p)), hits]).mean()
+
+
+def test_the_mixture_is_better_than_the_network_and_bias(splits):
+    model = mr.ColdStart(**SMALL | {"epochs": 8}).fit(splits.train_and_validation)
+    bias = mr.baselines.Bias().fit(splits.train_and_validation)
+    for name in ("new_user", "new_item"):
+        tasks = splits[name].tasks()
+        network = model._network(model._tasks(tasks))
+        mixed = model.predict(tasks, decision="distribution")
+        assert log_score(mixed, tasks, model.levels_) > log_score(network, tasks, model.levels_)
+        assert rmse(model, tasks) < rmse(bias, tasks)
+    for weights in model.weights_.values():
+        assert list(weights) == ["network", "factorisation", "offsets"]
+        assert sum(weights.values()) == pytest.approx(1) and min(weights.values()) >= 0
+
+
+def test_predicts_the_log_linear_pool_of_its_parts(model, splits):
+    tasks = splits.new_both.tasks()
+    own = model._tasks(tasks)
+    parts = [model._network(own)]
+    parts += [each.predict(own, decision="distribution") for each in model._mixture.partners]
+    weights = list(model.weights_["new"].values())
+    p = np.exp(sum(w * np.log(part) for w, part in zip(weights, parts, strict=True)))
+    np.testing.assert_allclose(
+        model.predict(tasks, decision="distribution"), p / p.sum(1, keepdims=True), atol=1e-6
+    )
+
+
+def test_validation_that_the_data_has_is_left_out_first(splits, model):
+    whole = mr.ColdStart(**SMALL).fit(splits.train_and_validation, splits.validation)
+    # Chosen on the same models and tasks, then trained on more.
+    assert whole.weights_ == model.weights_
+    first, last = (each._mixture.partners[0] for each in (model, whole))
+    for kind, probit in first.probits_.items():
+        np.testing.assert_array_equal(probit.cuts, last.probits_[kind].cuts)
+    assert (first._factors["item_factors"] != last._factors["item_factors"]).any()
+    assert whole.trained_on_.mask.sum() == len(splits.train_and_validation)
+    assert whole.epochs == SMALL["epochs"]
+
+
+def test_the_network_alone(splits):
+    model = mr.ColdStart(**ALONE).fit(splits.train)
+    tasks = splits.new_user.tasks()
+    assert model.weights_ == {kind: {"network": 1.0} for kind in ("known", "new")}
+    p = model.predict(tasks, decision="distribution")
+    assert (p == model._network(model._tasks(tasks))).all()
+
+
+@pytest.mark.parametrize("value", [{"levels": [1, 2]}, {"depth": 3}, {"rank": -1}])
+def test_refuses_options_of_the_factorisation(splits, value):
+    with pytest.raises(InvalidValueError, match=next(iter(value))):
+        mr.ColdStart(**SMALL | {"factorisation": value}).fit(splits.train)
+    with pytest.raises(InvalidTypeError, match="factorisation"):
+        mr.ColdStart(**SMALL | {"factorisation": 3}).fit(splits.train)
+
+
+def test_a_handful_of_ratings_will_do():
+    data = mr.Dataset.from_arrays([1, 1, 2], [1, 2, 2], [1, 2, 3])
+    model = mr.ColdStart(**SMALL).fit(data)
+    assert model.weights_["known"]["factorisation"] == 1
+    assert np.isfinite(model.adapt([1], [3]).predict([1, 2, 9])).all()
+
+
 def rmse(model, tasks):
     return np.sqrt(np.mean((model.predict(tasks) - tasks.query_targets()[0]) ** 2))
 
 
 def test_beats_the_user_mean_and_learns_from_the_support(splits):
-    model = mr.ColdStart(**SMALL | {"epochs": 15}).fit(splits.train)
+    model = mr.ColdStart(**ALONE | {"epochs": 15, "l2": 5e-4}).fit(splits.train)
     for name in ("new_user", "new_item", "new_both"):
         tasks = splits[name].tasks()
         support, offsets = tasks.support()
@@ -143,7 +211,7 @@ def test_saved_and_copied_models_predict_the_same(model, splits, tmp_path):
 
 def test_threads_and_seeds(splits):
     def parameters(**options):
-        return mr.ColdStart(**SMALL | options).fit(splits.train).parameters()
+        return mr.ColdStart(**ALONE | options).fit(splits.train).parameters()
 
     one, two, other = parameters(threads=1), parameters(threads=2), parameters(seed=1)
     assert all((one[name] == two[name]).all() for name in one)

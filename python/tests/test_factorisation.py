@@ -12,7 +12,7 @@ import pytest
 import metarec as mr
 from metarec import _metarec
 from metarec.decisions import decide, levels_of
-from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
+from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError, StateError
 from metarec.ordered_probit import OrderedProbit
 
 FAST = {"rank": 4, "samples": 6, "burn_in": 10, "interval": 1}
@@ -306,3 +306,62 @@ def test_known_results_on_movielens_1m():
     for name, gain in (("new_user", 0.045), ("new_item", 0.034), ("new_both", 0.025)):
         tasks = validation[name].tasks()
         assert rmse(model, tasks) < rmse(bias, tasks) - gain, name
+
+
+def test_the_adapted_user_predicts_as_the_task_would(model, splits):
+    scenario = splits.new_user
+    tasks, data = scenario.tasks().take([0]), scenario.data
+    rows, (start, end) = tasks.support()
+    items = data.item_ids(tasks.item_index[rows[start:end]])
+    queries = data.item_ids(tasks.item_index[tasks.query()[0]])
+    user = data.user_ids([scenario.users[0]])[0]
+    adapted = model.adapt(items, tasks.targets[rows], user=user)
+    np.testing.assert_array_equal(adapted.predict(queries), model.predict(tasks))
+    best = adapted.recommend(k=5)
+    assert len(best) == 5 and not set(best.items) & set(items)
+    assert np.isfinite(model.adapt().predict(["no such item"])).all()
+    for items, ratings in (([3], [1, 2]), ([3], [np.nan]), ([3], ["a"])):
+        with pytest.raises((InvalidValueError, InvalidTypeError), match=r"ratings|targets"):
+            model.adapt(items, ratings)
+    with pytest.raises(NotFittedError):
+        mr.BayesianMF().adapt([3], [1])
+    other = model.with_items(data.items.take(np.arange(9)))
+    with pytest.raises(InvalidValueError, match="items"):
+        other.adapt([3], [1])
+
+
+def test_an_adapted_user_of_an_earlier_fit_says_so(splits):
+    model = mr.BayesianMF(**FAST).fit(splits.train)
+    adapted = model.adapt([3], [5])
+    model.fit(splits.train)
+    with pytest.raises(StateError, match="adapt"):
+        adapted.predict([3])
+
+
+def test_saved_and_copied_models_predict_the_same(model, splits, tmp_path):
+    model.save(tmp_path / "model.metarec")
+    tasks = splits.new_both.tasks()
+    expected = model.predict(tasks, decision="distribution")
+    for other in (mr.load(tmp_path / "model.metarec"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other.predict(tasks, decision="distribution"), expected)
+        assert repr(other) == repr(model) and other.feature_variances_ == model.feature_variances_
+        assert (other.trained_on_.mask == model.trained_on_.mask).all()
+        mine, theirs = (each.adapt([3], [5], user={"age": 1}) for each in (model, other))
+        assert (mine.recommend(k=3).items == theirs.recommend(k=3).items).all()
+    # Its options with it, levels and learned probits among them.
+    again = mr.BayesianMF(**FAST, levels=model.levels_, probits=model.probits_).fit(splits.train)
+    again.save(tmp_path / "again.metarec")
+    loaded = mr.load(tmp_path / "again.metarec")
+    np.testing.assert_array_equal(loaded.levels, model.levels_)
+    np.testing.assert_array_equal(loaded.probits["new"].cuts, model.probits_["new"].cuts)
+
+
+def test_levels_of_ones_own():
+    rng = np.random.default_rng(0)
+    user, item = np.nonzero(rng.random((60, 40)) < 0.4)
+    data = mr.Dataset.from_arrays(user, item, rng.normal(size=len(user)))
+    model = mr.BayesianMF(**FAST, levels=[-1, 0, 1]).fit(data)
+    p = model.predict(data.tasks(), decision="distribution")
+    assert p.shape == (len(data), 3)
+    with pytest.raises(InvalidValueError, match="levels"):
+        mr.BayesianMF(**FAST, levels=[1, 0]).fit(data)
