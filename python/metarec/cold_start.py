@@ -56,7 +56,9 @@ class ColdStart(Preset):
     gives the mean, the median, the mode, or the whole distribution.
 
     Works on any `Dataset`: with or without features of items and users. The items' features, and
-    the data's `content_columns`, enter as principal components of their weighted kernels.
+    the data's `content_columns`, enter as principal components of their weighted kernels. Where
+    all ratings are the same, as of clicks, `fit` makes the model an `ImplicitColdStart`, unless
+    `negatives` says how to draw what was not clicked.
 
     Parameters
     ----------
@@ -122,6 +124,7 @@ class ColdStart(Preset):
     """
 
     _fixed: ClassVar[tuple[str, ...]] = (*_PARTS, "schedule")
+    _mixture: Mixture | None = None
 
     def __init__(
         self,
@@ -236,7 +239,7 @@ class ColdStart(Preset):
         partners = self._partners(options, data)
         if validation is not None and not trials:
             evidence = Evidence.of(self, partners, validation)
-        self._mixture: Mixture | None = Mixture.learned(partners, evidence, self.levels_)
+        self._mixture = Mixture.learned(partners, evidence, self.levels_)
         return self
 
     def _tried(

@@ -247,7 +247,7 @@ class Entities:
             else Vocabulary.from_state(arrays, f"{noun}.values.{name}", kind)
             for name, kind in state["values"].items()
         }
-        transforms = {name: from_state(made) for name, made in state["transforms"].items()}
+        transforms = {name: from_state(made) for name, made in state.get("transforms", {}).items()}
         return cls(noun, ids, features, values, None, transforms)
 
     def _without_rows(self) -> "Entities":

@@ -214,7 +214,7 @@ def _learner(user: AdaptedUser) -> "MetaLearner":
     model = user._current()
     if not isinstance(model, MetaLearner):
         raise InvalidTypeError(
-            f"user: expected one that a MetaLearner was adapted to, got one of {type(model).__name__}"
+            f"user: expected a MetaLearner adapted to one, got a {type(model).__name__}"
         )
     return model
 

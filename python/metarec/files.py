@@ -21,6 +21,7 @@ from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
 from metarec.provenance import Provenance
+from metarec.rawvalues import to_json
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -68,8 +69,11 @@ def class_name(model: "Model") -> str:
 def _write(path: Path, about: dict[str, Any], arrays: Arrays) -> None:
     for name, value in arrays.items():
         if value.dtype == object:
-            got = " and ".join(sorted({type(each).__name__ for each in value.tolist()}))
-            raise InvalidTypeError(f"{name}: expected all int or all str to save, got {got}")
+            for each in value.tolist():
+                try:
+                    to_json(each)
+                except InvalidTypeError as error:
+                    raise InvalidTypeError(f"{name}: {error}") from None
     # safetensors writes arrays that are not C-contiguous wrongly.
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     text = json.dumps(sealed(about, contiguous))

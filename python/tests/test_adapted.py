@@ -133,17 +133,18 @@ def test_without_attention_a_shortlist_changes_nothing(model):
     assert list(ann.recommend(k=7, shortlist=8)) == list(ann.recommend(k=7))
 
 
-def test_an_adapted_user_decides_as_the_task_would():
+@pytest.mark.parametrize("factorisation", [False, True])
+def test_an_adapted_user_decides_as_the_task_would(factorisation):
     data = mr.datasets.synthetic(users=120, items=60, seed=0)
-    model = mr.ColdStart(epochs=2, seed=0, dtype="float64").fit(data)
+    model = mr.ColdStart(epochs=2, seed=0, dtype="float64", factorisation=factorisation).fit(data)
     tasks = data.tasks(min_ratings=2)
     task = tasks.take([0])
-    items, ratings = data.item_ids(task.item_index), task.targets
-    support = task.support_counts[0]
-    user = data.user_ids([0])[0]
-    ann = model.adapt(items[:support], ratings[:support], user=user)
+    rows, (start, end) = task.support()
+    items = data.item_ids(task.item_index[rows[start:end]])
+    queries = data.item_ids(task.item_index[task.query()[0]])
+    ann = model.adapt(items, task.targets[rows], user=data.user_ids([0])[0])
     for decision in ("mean", "median", "mode", "distribution"):
-        found = ann.predict(items[support:], decision=decision)
+        found = ann.predict(queries, decision=decision)
         np.testing.assert_allclose(found, model.predict(task, decision=decision), atol=1e-9)
     with pytest.raises(InvalidValueError, match="decision"):
         ann.predict(items, decision="best")

@@ -184,10 +184,16 @@ def test_clicks_alone_with_drawn_negatives():
     assert 0.2 < scores.mean() < 0.5
 
 
+def test_clicks_alone_have_a_preset_of_their_own():
+    random = np.random.default_rng(0)
+    user, item = np.repeat(np.arange(60), 20), random.integers(0, 40, 1200)
+    data = mr.Dataset.from_arrays(user, item, np.ones(1200))
+    model = mr.ColdStart(seed=3).fit(data)
+    assert type(model) is mr.ImplicitColdStart and model.seed == 3
+    assert len(model.adapt([3, 4], [1, 1]).recommend(5)) == 5
+
+
 def test_what_cannot_be_fitted_is_named(data, model):
-    clicks = mr.Dataset.from_arrays([1, 1, 2], [1, 2, 2], [1, 1, 1])
-    with pytest.raises(InvalidValueError, match="two different ratings"):
-        mr.ColdStart().fit(clicks)
     with pytest.raises(InvalidTypeError, match="expected Dataset"):
         mr.ColdStart().fit(data.tasks())
     other = mr.Dataset.from_arrays([1, 2], [1, 2], [1, 2])

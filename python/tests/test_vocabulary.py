@@ -118,7 +118,10 @@ def test_duplicates_are_found():
     assert Vocabulary(["a", "b", "b"]).first_duplicate() == "b"
 
 
-@pytest.mark.parametrize("values", [[(1, 2)], [1, "a"], [None, 2.5]])
+UNKEPT = object()
+
+
+@pytest.mark.parametrize("values", [[UNKEPT], [1, UNKEPT], [None, (UNKEPT, 2.5)]])
 def test_values_of_any_type_are_kept_in_memory(values):
     arrays, kind = Vocabulary(values).state("ids")
     assert kind == "object" and arrays["ids.values"].dtype == object
