@@ -381,6 +381,18 @@ class ColdStart(Preset):
             distribution = self._mixture.distribution(distribution, own)
         return decide(distribution, self.levels_, decision)
 
+    def score_catalogue(self, tasks: TaskSet) -> Floats:
+        """Return the predictions of all items after adaptation to each support, ``[tasks, items]``.
+
+        As `MetaLearner.score_catalogue`, of the whole mixture.
+        """
+        if self._mixture is None:
+            return super().score_catalogue(tasks)
+        from metarec.evaluation.catalogue import everything
+
+        items = self._items.rows
+        return self.predict(everything(self._tasks(tasks), items)).reshape(len(tasks), items)
+
     def _network(self, tasks: TaskSet) -> NDArray[np.float64]:
         """Return the network's distribution."""
         native = self._with_negatives(tasks).native

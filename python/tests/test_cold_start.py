@@ -260,3 +260,18 @@ def test_text_words_and_lists_are_content():
     (_, words), (_, names) = blocks({}, {"title": titles, "writer": lists})
     assert words.shape == (4, 2) and names.shape == (4, 2)  # big, sleep; "A B", C
     assert words[0] @ words[1] > 0 and words[1] @ words[2] == 0
+
+
+def test_the_whole_preset_ranks_the_catalogue(data):
+    model = mr.ColdStart(**SMALL | {"factorisation": {"samples": 3, "burn_in": 5}}).fit(data)
+    tasks = data.tasks().take([0, 5])
+    scores = model.score_catalogue(tasks)
+    assert scores.shape == (2, data.item_count)
+    for row in range(2):
+        task = tasks.take([row])
+        rows, (start, end) = task.support()
+        items = data.item_ids(task.item_index[rows[start:end]])
+        user = data.user_ids([task.user_index[task.task_ids[0]]])[0]
+        adapted = model.adapt(items, task.targets[rows], user=user)
+        everything = data.item_ids(np.arange(data.item_count))
+        np.testing.assert_allclose(scores[row], adapted.predict(everything), rtol=1e-6)
