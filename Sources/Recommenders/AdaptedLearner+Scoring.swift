@@ -57,8 +57,8 @@ extension AdaptedLearner {
 
     /// Without a catalogue to keep them: computes the item stage's values, and scores, for some blocks after the other.
     private func scoreByParts(
-        _ itemStage: Executor, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
-        _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
+        _ itemStage: Executor, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int,
+        of items: FeatureTable, _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let part = min(count, 8 * Blocks.size)
         let values = ItemValues(rows: part, columns: stages.plans.itemColumns, learner.precision)
@@ -93,8 +93,8 @@ extension AdaptedLearner {
 
     /// Runs the score stage on values of the item stage.
     private func score(
-        _ scores: Executor, _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int, into out: UnsafeMutableRawPointer,
-        _ poll: Poll
+        _ scores: Executor, _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int,
+        into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let firstInput = state.model.firstStageInput + stages.plans.userValueCount
         try run(scores, Blocks(count), poll) { block, memory, worker in

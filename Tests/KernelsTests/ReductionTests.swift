@@ -44,7 +44,9 @@ import Testing
 
     @Test(arguments: Table.all)
     func rowsAsLogits(_ table: Table) {
-        for (rows, columns) in [(1, 1), (3, 2), (2, 5), (4, 16), (3, 17), (16, 5), (35, 20), (19, 32), (18, 33), (2, 100)] {
+        for (rows, columns) in [
+            (1, 1), (3, 2), (2, 5), (4, 16), (3, 17), (16, 5), (35, 20), (19, 32), (18, 33), (2, 100),
+        ] {
             for slack in [0, 3] {
                 let a = Matrix.random(table.precision, rows, columns, slack: slack, seed: columns)
                 for j in 0..<columns where j % 3 == 0 { a[0, j] = a[0, j] * 50 }

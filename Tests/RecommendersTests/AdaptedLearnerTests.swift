@@ -79,7 +79,8 @@ import Testing
             _ = try learner.predict(adapted, Array(world.candidates(of: task)), of: world.tasks.items)
         }
         #expect(state.stages.map { ObjectIdentifier($0) } == plans)
-        #expect(state.stages.allSatisfy { $0.user.growthCount <= 1 && $0.scores.values.allSatisfy { $0.growthCount <= 1 } })
+        #expect(
+            state.stages.allSatisfy { $0.user.growthCount <= 1 && $0.scores.values.allSatisfy { $0.growthCount <= 1 } })
     }
 
     // MARK: What is kept of items

@@ -13,7 +13,17 @@ API = Path(__file__).parents[1] / "api"
 NAMED = re.compile(r"^::: (metarec\.\S+)", re.M)
 PLACE = "<!-- components: "
 #: Modules whose names are public.
-MODULES = ("baselines", "datasets", "errors", "export", "features", "plot", "split", "text")
+MODULES = (
+    "baselines",
+    "callbacks",
+    "datasets",
+    "errors",
+    "export",
+    "features",
+    "plot",
+    "split",
+    "text",
+)
 
 
 def public_names():
