@@ -62,8 +62,8 @@ class ImplicitColdStart(Preset):
         Weight of what a user left, for each item that they took.
     popularity : float
         Weight of the popularity.
-    threads, dtype, seed
-        As in `MetaLearner`.
+    **options
+        threads, dtype, seed as in `MetaLearner`.
 
     Notes
     -----
