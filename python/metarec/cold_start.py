@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metarec.adapted import AdaptedUser, TaskScorer
+from metarec.adapted import AdaptedUser
 from metarec.blend import KINDS
 from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
@@ -24,6 +24,7 @@ from metarec.learner import Floats
 from metarec.mixture import Evidence, Mixture
 from metarec.presets import _PARTS, Preset
 from metarec.pretence import pretences
+from metarec.scorer import TaskScorer
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress

@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metarec.adapted import AdaptedUser, TaskScorer
+from metarec.adapted import AdaptedUser
 from metarec.arrays import ragged_range, under
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
 from metarec.parameters import Parametrised
 from metarec.provenance import Provenance
+from metarec.scorer import TaskScorer
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.user_support import UserSupport
