@@ -10,7 +10,9 @@ swift = "$$(python/setup/swift-toolchain)"
 checked := python docs/hooks Notebooks
 swift_sources := Package.swift $(shell find Sources)
 python_sources := $(shell find python/metarec -name '*.py' -o -name '*.pyi')
-setup := $(wildcard python/setup/*)
+wheel := $(or $(wildcard dist/metarec-*.whl),dist/wheel)
+sdist := $(or $(wildcard dist/metarec-*.tar.gz),dist/sdist)
+setup := $(filter-out %-dist,$(wildcard python/setup/*))
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,15 +56,14 @@ notebooks: install ## Run the notebooks and keep what they print and draw
 picture: install ## Draw the README's picture (METAREC_DATA: MovieLens-1M)
 	$(python) python/benchmarks/picture.py
 
-wheel: install dist/.wheel ## Build a wheel that needs no Swift into dist/, and try it on each CPython found
+wheel: install $(wheel) ## Build a wheel that needs no Swift into dist/, and try it on each CPython found
 	python/setup/test-dist dist/metarec-*.whl
 
-sdist: install dist/.sdist ## Pack the sources into dist/, and try to install them
+sdist: install $(sdist) ## Pack the sources into dist/, and try to install them
 	python/setup/test-dist dist/metarec-*.tar.gz
 
-dist/.wheel dist/.sdist: dist/.%: pyproject.toml README.md LICENSE $(setup) $(swift_sources) $(python_sources)
-	python/setup/build-dist $(python) $*
-	@touch $@
+$(wheel) $(sdist): python/setup/build-dist pyproject.toml README.md LICENSE $(setup) $(swift_sources) $(python_sources)
+	python/setup/build-dist $(python) $(if $(filter $@,$(wheel)),wheel,sdist)
 
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests
