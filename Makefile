@@ -1,7 +1,7 @@
 # The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help install demo test test-swift test-python bench docs notebooks picture lint format clean
+.PHONY: help install demo test test-swift test-python bench docs notebooks picture wheel sdist lint format clean
 
 venv := .venv
 python := $(venv)/bin/python
@@ -9,7 +9,10 @@ extras := test,lint
 swift = "$$(python/setup/swift-toolchain)"
 checked := python docs/hooks Notebooks
 swift_sources := Package.swift $(shell find Sources)
-setup := $(wildcard python/setup/*)
+python_sources := $(shell find python/metarec -name '*.py' -o -name '*.pyi')
+wheel := $(or $(wildcard dist/metarec-*.whl),dist/wheel)
+sdist := $(or $(wildcard dist/metarec-*.tar.gz),dist/sdist)
+setup := $(filter-out %-dist,$(wildcard python/setup/*))
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,11 +56,21 @@ notebooks: install ## Run the notebooks and keep what they print and draw
 picture: install ## Draw the README's picture (METAREC_DATA: MovieLens-1M)
 	$(python) python/benchmarks/picture.py
 
+wheel: install $(wheel) ## Build a wheel that needs no Swift into dist/, and try it on each CPython found
+	python/setup/test-dist dist/metarec-*.whl
+
+sdist: install $(sdist) ## Pack the sources into dist/, and try to install them
+	python/setup/test-dist dist/metarec-*.tar.gz
+
+$(wheel) $(sdist): python/setup/build-dist pyproject.toml README.md LICENSE $(setup) $(swift_sources) $(python_sources)
+	python/setup/build-dist $(python) $(if $(filter $@,$(wheel)),wheel,sdist)
+
 lint: install ## Check formatting, style and types
 	$(swift) format lint --strict --recursive Sources Tests
 	$(venv)/bin/ruff check $(checked)
 	$(venv)/bin/ruff format --check $(checked)
 	$(venv)/bin/mypy
+	$(venv)/bin/stubtest metarec._metarec
 
 format: install ## Format all sources in place
 	$(swift) format --in-place --recursive Sources Tests
@@ -65,4 +78,4 @@ format: install ## Format all sources in place
 	$(venv)/bin/ruff format $(checked)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv .build .build-py build site demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so
+	rm -rf .venv .build .build-py build dist site demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so

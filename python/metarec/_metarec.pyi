@@ -1,65 +1,70 @@
 """The native module: Swift kernels behind a C shim, which converts, checks, releases the GIL."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32] | NDArray[np.float64]
+_Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 __version__: str
 
 def isa() -> str: ...
 def schema() -> str: ...
 
+@final
 class Features:
     """Rows of users or items.
 
     A field is (name, kind, size, ids, offsets, vectors), kind "categorical", "bag" or "dense".
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         rows: int,
         fields: Sequence[
-            tuple[str, str, int, NDArray[np.int32] | None, NDArray[np.int64] | None, Floats | None]
+            tuple[str, str, int, NDArray[np.int32] | None, NDArray[np.int64] | None, _Floats | None]
         ],
-    ) -> None: ...
+    ) -> Self: ...
     def close(self) -> None: ...
 
+@final
 class Tasks:
-    task_count: int
-    support_rows: int
-    query_rows: int
-
-    def __init__(
-        self,
+    def __new__(
+        cls,
         offsets: NDArray[np.int64],
         support_counts: NDArray[np.int64],
         item_index: NDArray[np.int32],
-        targets: Floats,
+        targets: _Floats,
         user_index: NDArray[np.int32] | None,
         items: Features,
         users: Features | None,
-    ) -> None: ...
+    ) -> Self: ...
+    @property
+    def task_count(self) -> int: ...
+    @property
+    def support_rows(self) -> int: ...
+    @property
+    def query_rows(self) -> int: ...
     def take(self, task_ids: NDArray[np.int64]) -> Tasks: ...
     def close(self) -> None: ...
 
+@final
 class Learner:
     steps: int
     rate_share: float
 
-    def __init__(
-        self, options: Mapping[str, float | int | bool | str | Sequence[float] | None]
-    ) -> None: ...
+    def __new__(
+        cls, options: Mapping[str, float | int | bool | str | Sequence[float] | None]
+    ) -> Self: ...
     def initialize(self, tasks: Tasks, limit: int | None = None) -> None: ...
-    def parameters(self) -> dict[str, Floats]: ...
-    def optimizer_state(self) -> dict[str, Floats]: ...
+    def parameters(self) -> dict[str, _Floats]: ...
+    def optimizer_state(self) -> dict[str, _Floats]: ...
     def adapted_names(self) -> list[str]: ...
     def settle(self) -> None: ...
     def profile(self, tasks: Tasks) -> list[tuple[str, float, float]]: ...
-    def meta_gradient(self, tasks: Tasks) -> tuple[float, dict[str, Floats]]: ...
+    def meta_gradient(self, tasks: Tasks) -> tuple[float, dict[str, _Floats]]: ...
     def step(self, tasks: Tasks) -> float: ...
     def train_epoch(
         self,
@@ -71,24 +76,25 @@ class Learner:
         sum: float = 0.0,
         count: int | None = None,
     ) -> dict[str, Any]: ...
-    def predict(self, tasks: Tasks) -> Floats: ...
-    def distribution(self, tasks: Tasks) -> Floats: ...
-    def adapted_parameters(self, tasks: Tasks) -> dict[str, Floats]: ...
-    def support_losses(self, tasks: Tasks) -> Floats: ...
+    def predict(self, tasks: Tasks) -> _Floats: ...
+    def distribution(self, tasks: Tasks) -> _Floats: ...
+    def adapted_parameters(self, tasks: Tasks) -> dict[str, _Floats]: ...
+    def support_losses(self, tasks: Tasks) -> _Floats: ...
     def adapt(
         self,
         catalogue: Features,
         user: Features | None,
         items: NDArray[np.int32],
-        ratings: Floats,
+        ratings: _Floats,
     ) -> Adapted: ...
     def close(self) -> None: ...
 
+@final
 class Adapted:
     def columns(self, score: str, /) -> int: ...
     def predict(
         self, catalogue: Features, items: NDArray[np.int32], score: str = "prediction"
-    ) -> Floats: ...
+    ) -> _Floats: ...
     def close(self) -> None: ...
 
 def metrics(
@@ -119,7 +125,7 @@ def distribution(
     negative_log, transform."""
 
 def catalogue(
-    scores: Floats,
+    scores: _Floats,
     excluded_offsets: NDArray[np.int64],
     excluded: NDArray[np.int32],
     relevant_offsets: NDArray[np.int64],
@@ -150,7 +156,7 @@ def negatives(
 def sample_factors(
     user: NDArray[np.int32],
     item: NDArray[np.int32],
-    rating: Floats,
+    rating: _Floats,
     items: Features,
     users: Features | None,
     user_count: int,
@@ -167,7 +173,7 @@ def sample_factors(
 def least_squares_factors(
     user: NDArray[np.int32],
     item: NDArray[np.int32],
-    rating: Floats,
+    rating: _Floats,
     user_count: int,
     item_count: int,
     rank: int,
