@@ -47,8 +47,12 @@ ALGORITHMS = {
 }
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("loss", ["squared_error", "logistic", "gaussian"])
+LOSSES = ("squared_error", "logistic", "gaussian")
+#: "bayesian" solves for the targets themselves, so not with "logistic".
+COMBINED = [(a, b) for a in ALGORITHMS for b in LOSSES if (a, b) != ("bayesian", "logistic")]
+
+
+@pytest.mark.parametrize(("algorithm", "loss"), COMBINED)
 def test_scores_are_the_users(algorithm, loss, tmp_path):
     tasks = random_tasks(binary=True)
     model = small_learner(algorithm=ALGORITHMS[algorithm], loss=loss, dtype="float64").fit(tasks)
