@@ -21,12 +21,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-
 BLOCK = 1000  # calls on the same shared objects; the smallest part that can be repeated
 STOP_AFTER = 0.5  # seconds, as if by Ctrl-C
 HUNG_AFTER = 90.0  # seconds without the end of a call
 FOUND_AT_MOST = 40
-MEMORY = 6 << 30  # bytes of address space: what does not fit is to be refused, not to end the process
+MEMORY = 6 << 30  # bytes of address space: what does not fit is to be refused
 COSTLY = ("Learner.initialize",)  # a thousand times what the others cost: called less often
 
 
@@ -136,6 +135,7 @@ def judged(error: Exception, call: Any, keywords: dict[str, Any]) -> str | None:
         return "not an error of metarec"
     words = {*call.arguments, *call.words, "argument", "arguments", "result"}
     words |= {"Features", "Tasks", "Learner", "Adapted"}
+    words |= {"targets"} if "tasks" in call.arguments else set()  # which are a part of them
     if isinstance(error, StateError | NumericalError):  # about an object, not about an argument
         words |= {"TaskSet", "model", "learner", "loss", "adaptation", "ratings"}
     for value in keywords.values():  # what is named in a mapping, as options are
@@ -157,7 +157,7 @@ def resident() -> int:
 
 
 def run_here(seed: int, first: int, calls: int, only: str | None, where: str) -> None:
-    """Make the calls first, first + 1, ...; tell in a file how far this is, then what came of it."""
+    """Make the calls first, first + 1, ...; tell in a file how far this is, at last what came."""
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with open(where, "r+b") as file:
@@ -183,12 +183,12 @@ def run_here(seed: int, first: int, calls: int, only: str | None, where: str) ->
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def run_apart(seed: int, first: int, calls: int, only: str | None) -> dict[str, Any]:
+def run_apart(seed: int, first: int, calls: int, only: str | None, script: str) -> dict[str, Any]:
     """The same in a process of its own; a crash or a hang is a finding."""
     with tempfile.NamedTemporaryFile() as progress, tempfile.TemporaryFile() as out:
         progress.write(bytes(8))
         progress.flush()
-        command = [sys.executable, *(["-P"] if sys.flags.safe_path else []), __file__]
+        command = [sys.executable, *(["-P"] if sys.flags.safe_path else []), script]
         command += ["--here", progress.name, "--seed", str(seed), "--first", str(first)]
         command += ["--calls", str(calls)] + (["--only", only] if only else [])
         with tempfile.TemporaryFile() as errors:
@@ -223,14 +223,16 @@ def run_apart(seed: int, first: int, calls: int, only: str | None) -> dict[str, 
         }
 
 
-def run(seed: int, first: int, calls: int, only: str | None, chunk: int) -> dict[str, Any]:
+def run(
+    seed: int, first: int, calls: int, only: str | None, chunk: int, script: str = __file__
+) -> dict[str, Any]:
     """Make all calls, `chunk` in a process; go on behind a crash."""
     outcomes: Counter[tuple[str, str]] = Counter()
     findings: list[str] = []
     memory: list[list[int]] = []
     made, start, end = 0, first, first + calls
     while start < end and len(findings) < FOUND_AT_MOST:
-        part = run_apart(seed, start, min(chunk, end - start), only)
+        part = run_apart(seed, start, min(chunk, end - start), only, script)
         made += part["calls"]
         for name, outcome, count in part["outcomes"]:
             outcomes[name, outcome] += count

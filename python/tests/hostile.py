@@ -181,7 +181,9 @@ def spoiled(value: Any, random: Random) -> Any:
     if isinstance(value, list | tuple):
         return spoil_sequence(value, random)
     if isinstance(value, str):
-        return random.choice([random.choice(TEXTS), value + "x", value[:-1], value.encode("utf-8", "replace")])
+        return random.choice(
+            [random.choice(TEXTS), value + "x", value[:-1], value.encode("utf-8", "replace")]
+        )
     if isinstance(value, int):
         return random.choice([random.choice(INTEGERS), random.choice(FLOATS), value + 1, value - 1])
     if isinstance(value, float):

@@ -283,7 +283,9 @@ class World:
     def Learner_initialize(self) -> Call:
         limit = self.pick([None, None, 10**6, 10])
         learner = self.learner(initialized=False)
-        return Call(learner.initialize, {"tasks": self.some_tasks(), "limit": limit}, ("parameters",))
+        return Call(
+            learner.initialize, {"tasks": self.some_tasks(), "limit": limit}, ("parameters",)
+        )
 
     def over_tasks(self, name: str) -> Call:
         return Call(getattr(self.some_learner(), name), {"tasks": self.some_tasks()})
@@ -333,7 +335,11 @@ class World:
         tasks = self.some_tasks()
         if self.random.random() < 0.002:  # as long as progress is told
             tasks = self.trainable.take(np.zeros(50_000, np.int64))
-        arguments: dict[str, Any] = {"tasks": tasks, "episodes": episodes, "epoch": self.pick([0, 7])}
+        arguments: dict[str, Any] = {
+            "tasks": tasks,
+            "episodes": episodes,
+            "epoch": self.pick([0, 7]),
+        }
         if self.random.random() < 0.5:
             arguments |= {"progress": self.progress(), "step": self.pick([0, 1]), "sum": 0.5}
             arguments["count"] = self.pick([None, 1])
@@ -386,7 +392,7 @@ class World:
             for learner, adapted in zip(self.learners, self.adapted, strict=True):
                 learner.adapted_names(), adapted.columns("prediction")
             native.list_diversity(np.zeros((1, 2), np.int32), self.items)
-            self.tasks.task_count, self.trainable.task_count
+            self.tasks.take(int64()), self.trainable.take(int64())
         except (MetarecError, Mischief):
             return False
         return True

@@ -1,4 +1,4 @@
-"""Memory stays constant, and threads get the answers that one alone gets: the short run of `make soak`."""
+"""Memory stays constant and threads get the answers of one: a short run of `make soak`."""
 
 import os
 
