@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from metarec.arrays import as_count
 from metarec.dataset import Dataset
-from metarec.errors import InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.newness import Rule, as_fraction, choose, highest, sample
 from metarec.scenario import Scenario
 from metarec.splits import Splits
@@ -72,6 +72,7 @@ def cold_start(
     >>> list(splits)
     ['warm', 'new_user', 'new_item', 'new_both']
     """
+    _check(data)
     bounds = _Bounds(data, min_ratings, max_ratings, query, order, seed, warm=True)
     rated_users = np.bincount(data.user, minlength=data.user_count) > 0
     rated_items = np.bincount(data.item, minlength=data.item_count) > 0
@@ -118,6 +119,7 @@ def melu(
     Lee, Im, Jang, Cho, Chung: MeLU: Meta-Learned User Preference Estimator for Cold-Start
     Recommendation, KDD 2019.
     """
+    _check(data)
     if folder is None and data.folder is None:
         raise InvalidValueError("folder: the data came from no folder; say where MeLU's lists are")
     place = Path(folder) if folder is not None else Path(data.folder or "") / "melu_splits"
@@ -142,6 +144,11 @@ def melu(
     year = data.item_columns.get("year")
     how = bounds.description("melu", validation)
     return _split(bounds, np.flatnonzero(listed), new_user, new_item, year, validation, how)
+
+
+def _check(data: Any) -> None:
+    if not isinstance(data, Dataset):
+        raise InvalidTypeError(f"data: expected a Dataset, got {type(data).__name__}")
 
 
 class _Bounds:

@@ -88,7 +88,7 @@ class Fuzzer:
             outcome = "done"
         except Exception as error:
             outcome = type(error).__name__
-            if complaint := judged(error, call, keywords):
+            if complaint := judged(error, call, [*arguments, *keywords.values()]):
                 self.found(name, index, f"{complaint}: {outcome}: {error!s:.300}")
         finally:
             self.started = 0.0
@@ -121,7 +121,7 @@ def hostile_arguments(world: Any, call: Any) -> tuple[tuple[Any, ...], dict[str,
     return (), keywords
 
 
-def judged(error: Exception, call: Any, keywords: dict[str, Any]) -> str | None:
+def judged(error: Exception, call: Any, given: list[Any]) -> str | None:
     """What is wrong with a refusal: its type, or that it names no argument."""
     from hostile import Mischief, Pairs
 
@@ -138,7 +138,7 @@ def judged(error: Exception, call: Any, keywords: dict[str, Any]) -> str | None:
     words |= {"targets"} if "tasks" in call.arguments else set()  # which are a part of them
     if isinstance(error, StateError | NumericalError):  # about an object, not about an argument
         words |= {"TaskSet", "model", "learner", "loss", "adaptation", "ratings"}
-    for value in keywords.values():  # what is named in a mapping, as options are
+    for value in given:  # what is named in a mapping, as options are
         pairs = value.found if isinstance(value, Pairs) else value
         if isinstance(pairs, dict | list):
             words |= {str(pair[0] if isinstance(pair, tuple) and pair else pair) for pair in pairs}
@@ -159,7 +159,8 @@ def resident() -> int:
 def run_here(seed: int, first: int, calls: int, only: str | None, where: str) -> None:
     """Make the calls first, first + 1, ...; tell in a file how far this is, at last what came."""
     faulthandler.enable()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if "METAREC_FUZZ_UNLIMITED" not in os.environ:  # sanitizers reserve all addresses
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with open(where, "r+b") as file:
         shared = mmap.mmap(file.fileno(), 8)
 

@@ -1,6 +1,6 @@
 """Eight threads adapt, predict and fit at once, for minutes; every answer is checked.
 
-`python soak.py --seconds 600`; `make soak` does so, and measures what 10,000 adapts and 300 fits
+`python soak.py --minutes 10`; `make soak` does so, and measures what 10,000 adapts and 300 fits
 leave in memory.
 """
 
@@ -101,7 +101,7 @@ def soak(seconds: float, threads: int = 8) -> Counter[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--adapts", type=int, default=10_000)
     parser.add_argument("--fits", type=int, default=300)
     chosen = parser.parse_args()
@@ -110,8 +110,8 @@ def main() -> int:
     fits = growth(fitting, chosen.fits)
     print(f"{chosen.fits} fits: {fits:+.1f} MiB", flush=True)
     before = resident()
-    counts = soak(chosen.seconds)
-    print(f"{chosen.seconds:.0f} s of 8 threads: {dict(counts)}, {resident() - before:+.1f} MiB")
+    counts = soak(60 * chosen.minutes)
+    print(f"{chosen.minutes} minutes of 8 threads: {dict(counts)}, {resident() - before:+.1f} MiB")
     return 0 if set(counts) == {"right"} and adapted < 4 and fits < 8 else 1
 
 

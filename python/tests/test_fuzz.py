@@ -10,10 +10,10 @@ import native_calls
 import numpy as np
 import pytest
 from hostile import Mischief
-from native_objects import int32, make_learner, make_tasks, rated, trainable
+from native_objects import int32, int64, make_items, make_learner, make_tasks, rated, trainable
 
 from metarec import _metarec as native
-from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError, StateError
 
 
 def test_hostile_calls_end_in_answers_or_in_errors_that_name_the_argument() -> None:
@@ -65,10 +65,10 @@ def test_a_crash_is_a_finding(tmp_path) -> None:
 
 def test_unnamed_arguments_and_other_exceptions_are_findings() -> None:
     call = native_calls.Call(native.metrics, {"offsets": 1})
-    assert fuzz.judged(InvalidValueError("offsets: no"), call, {}) is None
-    assert fuzz.judged(Mischief(), call, {}) is None
-    assert fuzz.judged(InvalidValueError("no"), call, {}) == "names no argument"
-    assert fuzz.judged(KeyError("offsets"), call, {}) == "not an error of metarec"
+    assert fuzz.judged(InvalidValueError("offsets: no"), call, []) is None
+    assert fuzz.judged(Mischief(), call, []) is None
+    assert fuzz.judged(InvalidValueError("no"), call, []) == "names no argument"
+    assert fuzz.judged(KeyError("offsets"), call, []) == "not an error of metarec"
 
 
 # --- what it has found ----------------------------------------------------------------------------
@@ -121,6 +121,18 @@ def test_variances_are_wanted_or_not() -> None:
             native.fold_in(**(good | {"variances": wrong}))
     assert native.fold_in(**(good | {"variances": False}))[1] is None
     assert native.fold_in(**(good | {"variances": True}))[1] is not None
+
+
+@pytest.mark.parametrize("offset", [-1, 1, 6, 2**62, -(2**63)])
+def test_lists_of_items_whose_arrays_have_changed_are_refused(offset: int) -> None:
+    offsets = int64(0, 2, 2, 4, 5)
+    items, lists = make_items(bag_offsets=offsets), np.array([[0, 1, 2, 3]], np.int32)
+    before = native.list_diversity(lists, items)
+    offsets[2] = offset
+    with pytest.raises(StateError, match="items: its arrays changed"):
+        native.list_diversity(lists, items)
+    offsets[2] = 2
+    np.testing.assert_array_equal(native.list_diversity(lists, items), before)
 
 
 def test_the_command_says_what_it_did() -> None:
