@@ -21,7 +21,7 @@ extension Learner {
             let target = out[table.parameter]
             let byteCount = state.model.specs[table.parameter].count * precision.elementSize
             target.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-            gradient.add(to: target)
+            gradient.write(to: target)
         }
         return loss
     }

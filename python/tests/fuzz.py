@@ -5,6 +5,7 @@ result, and prints what was found with the command that shows it again.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import json
 import mmap
@@ -65,7 +66,8 @@ class Fuzzer:
             name = world.random.choice(self.names)
             if name in COSTLY and world.random.random() < 0.9:
                 name = world.random.choice(self.names)
-            self.call(world, name, index)
+            with contextlib.suppress(Stopped):  # told too late, the call has ended
+                self.call(world, name, index)
             if not world.whole():
                 world = World(world.random)
 
