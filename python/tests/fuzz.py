@@ -139,7 +139,7 @@ def judged(error: Exception, call: Any, given: list[Any]) -> str | None:
     words |= {"Features", "Tasks", "Learner", "Adapted"}
     words |= {"targets"} if "tasks" in call.arguments else set()  # which are a part of them
     if isinstance(error, StateError | NumericalError):  # about an object, not about an argument
-        words |= {"TaskSet", "model", "learner", "loss", "adaptation", "ratings"}
+        words |= {"TaskSet", "model", "learner", "loss", "meta-gradient", "adaptation", "ratings"}
     for value in given:  # what is named in a mapping, as options are
         pairs = value.found if isinstance(value, Pairs) else value
         if isinstance(pairs, dict | list):
