@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.arrays import as_count
+from metarec.arrays import as_count, as_path
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.newness import Rule, as_fraction, choose, highest, sample
@@ -122,7 +122,7 @@ def melu(
     _check(data)
     if folder is None and data.folder is None:
         raise InvalidValueError("folder: the data came from no folder; say where MeLU's lists are")
-    place = Path(folder) if folder is not None else Path(data.folder or "") / "melu_splits"
+    place = as_path(folder, "folder") if folder is not None else Path(data.folder or "") / "melu_splits"
     lists = {
         name: _melu_list(place, name)
         for name in ("warm", "user_cold", "item_cold", "user_and_item_cold")
