@@ -215,7 +215,8 @@ def _learner(user: AdaptedUser) -> "MetaLearner":
     model = user._current()
     if not isinstance(model, MetaLearner):
         raise InvalidTypeError(
-            f"user: expected one that a MetaLearner was adapted to, got one of {type(model).__name__}"
+            "user: expected one that a MetaLearner was adapted to, "
+            f"got one of {type(model).__name__}"
         )
     return model
 

@@ -122,7 +122,8 @@ def melu(
     _check(data)
     if folder is None and data.folder is None:
         raise InvalidValueError("folder: the data came from no folder; say where MeLU's lists are")
-    place = as_path(folder, "folder") if folder is not None else Path(data.folder or "") / "melu_splits"
+    beside = Path(data.folder or "") / "melu_splits"
+    place = beside if folder is None else as_path(folder, "folder")
     lists = {
         name: _melu_list(place, name)
         for name in ("warm", "user_cold", "item_cold", "user_and_item_cold")
