@@ -1,7 +1,8 @@
 # The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help install demo test test-swift test-python bench docs notebooks picture wheel sdist lint format clean
+.PHONY: help install demo test test-swift test-python fuzz fuzz-abi soak sanitize bench docs notebooks picture wheel sdist \
+	lint format clean
 
 venv := .venv
 python := $(venv)/bin/python
@@ -34,6 +35,19 @@ test-swift: install ## Run the Swift tests
 
 test-python: install ## Run the Python tests and the notebooks
 	$(python) -m pytest --nbmake --nbmake-timeout=300 python/tests Notebooks
+
+fuzz: install ## Call every native function with what nobody should pass (CALLS=1000000 SEED=0)
+	$(python) python/tests/fuzz.py --calls $(or $(CALLS),1000000) --seed $(or $(SEED),0)
+
+fuzz-abi: install ## Fuzz the C functions, guided by coverage, with every memory access watched (TIME=600 seconds)
+	python/setup/fuzz-abi $(or $(TIME),600)
+
+soak: install ## Adapt, predict and fit from eight threads, and look for leaks (MINUTES=10)
+	$(python) python/tests/soak.py --minutes $(or $(MINUTES),10)
+
+sanitize: install ## Run Swift tests and the native module under the address and the thread sanitizer
+	python/setup/sanitize address $(python)
+	python/setup/sanitize thread $(python)
 
 bench: install $(venv)/.bench ## Measure the speed against the peers, into build/bench (BENCH=--short: a minute)
 	$(python) python/benchmarks/speed.py --out build/bench $(BENCH)
@@ -78,4 +92,4 @@ format: install ## Format all sources in place
 	$(venv)/bin/ruff format $(checked)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv .build .build-py build dist site demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so
+	rm -rf .venv .build .build-* build dist site demo.png .pytest_cache .hypothesis .mypy_cache .ruff_cache python/metarec/*.so

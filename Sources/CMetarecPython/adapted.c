@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "poll.h"
 #include "tensors.h"
+#include "values.h"
 
 #include <string.h>
 
@@ -19,14 +20,16 @@ PyObject *adapted_new(mr_adapted *handle, Native *learner) {
 
 static const char *const scores_by_name[] = {"prediction", "uncorrected", "distribution"};
 
-static bool score_parse(const char *name, int32_t *out) {
+static bool score_parse(PyObject *argument, int32_t *out) {
+    const char *name = text_value(argument, "score");
+    if (!name) return false;
     for (int32_t score = MR_SCORE_PREDICTION; score <= MR_SCORE_DISTRIBUTION; score++) {
         if (strcmp(name, scores_by_name[score]) == 0) {
             *out = score;
             return true;
         }
     }
-    raise_error(MR_VALUE_ERROR, "score: expected prediction, uncorrected or distribution, got %s", name);
+    raise_error(MR_VALUE_ERROR, "score: got '%.100s'; wanted prediction, uncorrected or distribution", name);
     return false;
 }
 
@@ -51,11 +54,11 @@ static PyObject *predict(Native *adapted, Native *learner, Native *catalogue, Py
 
 static PyObject *adapted_predict(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"catalogue", "items", "score", NULL};
-    PyObject *catalogue_argument, *argument;
-    const char *name = scores_by_name[MR_SCORE_PREDICTION];
-    int32_t score;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|s:predict", keywords, &catalogue_argument, &argument, &name) ||
-        !score_parse(name, &score))
+    PyObject *catalogue_argument, *argument, *score_argument = NULL;
+    int32_t score = MR_SCORE_PREDICTION;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:predict", keywords, &catalogue_argument, &argument,
+                                     &score_argument) ||
+        (score_argument && !score_parse(score_argument, &score)))
         return NULL;
     PyArrayObject *items = borrow_vector(argument, "items", ELEMENT_INT32, ANY_LENGTH, "[candidates]");
     Use adapted = {0}, learner = {0}, catalogue = {0};
@@ -71,8 +74,7 @@ static PyObject *adapted_predict(PyObject *self, PyObject *args, PyObject *kwarg
 
 static PyObject *adapted_columns(PyObject *self, PyObject *argument) {
     int32_t score;
-    const char *name = PyUnicode_AsUTF8AndSize(argument, NULL);
-    if (!name || !score_parse(name, &score)) return NULL;
+    if (!score_parse(argument, &score)) return NULL;
     Use adapted = {0};
     PyObject *columns = NULL;
     if (use_object(&adapted, self)) columns = PyLong_FromLongLong(mr_adapted_columns(adapted.native->handle, score));

@@ -297,14 +297,16 @@ PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs) {
 PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
     static char *keywords[] = {"factors", "tasks", "threads", "variances", NULL};
-    PyObject *dict, *argument, *thread_argument;
-    int wants_variances;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOp:fold_in", keywords, &dict, &argument, &thread_argument,
-                                     &wants_variances))
+    PyObject *dict, *argument, *thread_argument, *variance_argument;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:fold_in", keywords, &dict, &argument, &thread_argument,
+                                     &variance_argument))
         return NULL;
     int64_t threads;
+    double wants_variances;
     Factors learned;
-    if (!integer_from(thread_argument, "threads", 0, &threads) || !dict_start(&learned, dict)) return NULL;
+    if (!integer_from(thread_argument, "threads", 0, &threads) ||
+        !number_value(variance_argument, "variances", &wants_variances) || !dict_start(&learned, dict))
+        return NULL;
     Use use = {0};
     PyObject *means = NULL, *variances = NULL, *result = NULL;
     if (factors_read(&learned, dict) && use_argument(&use, argument, "tasks", tasks_type)) {

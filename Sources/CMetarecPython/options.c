@@ -39,6 +39,10 @@ static bool option_parse(PyObject *pair, mr_option *out) {
     PyObject *value = PyTuple_GetItem(pair, 1);
     const char *name = text_value(PyTuple_GetItem(pair, 0), "options: a name");
     if (!name) return false;
+    if (!*name) {
+        raise_error(MR_VALUE_ERROR, "options: got an empty name");
+        return false;
+    }
     out->name = name;
     if (is_number(value)) return numbers_parse(&value, 1, out);
     if (value == Py_None) {
@@ -56,7 +60,8 @@ static bool option_parse(PyObject *pair, mr_option *out) {
 bool options_parse(PyObject *mapping, Options *out) {
     PyObject *pairs = PyMapping_Check(mapping) ? PyMapping_Items(mapping) : NULL;
     if (!pairs) {
-        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
+        bool refused = PyErr_ExceptionMatches(PyExc_AttributeError) || PyErr_ExceptionMatches(PyExc_TypeError);
+        if (PyErr_Occurred() && !refused) return false;
         PyErr_Clear();
         PyObject *came = description(mapping);
         if (came) raise_error(MR_TYPE_ERROR, "options: got %U; wanted a mapping of names to values", came);

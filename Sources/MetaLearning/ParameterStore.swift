@@ -64,7 +64,7 @@ public final class ParameterStore: @unchecked Sendable {
     /// Continues a saved run: declares that all values and states, as they stand or will be written, are those after
     /// `steps` steps. Errors: a negative number.
     public func resume(at steps: Int) throws {
-        guard steps >= 0 else { throw MetarecError.value("steps: \(steps), wanted at least 0") }
+        guard (0...1 << 53).contains(steps) else { throw MetarecError.value("steps: \(steps), wanted 0 ... 2^53") }
         self.steps = steps
         window.move(to: steps)
         for parameter in parameters {

@@ -47,11 +47,12 @@ public final class SparseGradient: @unchecked Sendable {
         }
     }
 
-    /// Adds the sums to a dense gradient [table rows, columns].
-    public func add(to dense: UnsafeMutableRawPointer) {
+    /// Writes the sums into their rows of a dense gradient [table rows, columns], which may be memory of others:
+    /// kernels would read past its end.
+    public func write(to dense: UnsafeMutableRawPointer) {
         let stride = columns * precision.elementSize
         for i in 0..<count {
-            precision.kernels.pointee.axpy(Int64(columns), 1, values + i * stride, dense + Int(rows[i]) * stride)
+            (dense + Int(rows[i]) * stride).copyMemory(from: values + i * stride, byteCount: stride)
         }
     }
 }

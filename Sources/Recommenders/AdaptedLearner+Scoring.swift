@@ -24,10 +24,20 @@ extension AdaptedLearner {
             guard let first = rows.baseAddress else { return }
             try self.score(score, first, rows.count, of: items, into: out, poll)
         }
-        let numbers = Int64(rows.count * columns(of: score))
-        guard learner.precision.kernels.pointee.sum_of_squares(numbers, out).isFinite else {
+        guard isFinite(out, count: rows.count * columns(of: score)) else {
             throw MetarecError(.arithmetic, "a score left the finite numbers; a smaller inner_lr may help")
         }
+    }
+
+    /// Whether all numbers are. They are memory of others, whose end kernels would read past.
+    private func isFinite(_ numbers: UnsafeMutableRawPointer, count: Int) -> Bool {
+        let whole = count & ~15  // of vectors
+        let rest = numbers + whole * learner.precision.elementSize
+        let isRestFinite =
+            learner.precision == .float
+            ? (0..<count - whole).allSatisfy { rest.load(fromByteOffset: 4 * $0, as: Float.self).isFinite }
+            : (0..<count - whole).allSatisfy { rest.load(fromByteOffset: 8 * $0, as: Double.self).isFinite }
+        return isRestFinite && learner.precision.kernels.pointee.sum_of_squares(Int64(whole), numbers).isFinite
     }
 
     private func score(

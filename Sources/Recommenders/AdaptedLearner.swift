@@ -105,7 +105,7 @@ extension Learner {
             count: 1, threads: 1, parameters: state.parameterPointers,
             load: { _, _, worker in
                 try memory.working.load(ratings)
-                try check(memory.working.targets(.support), count: ratings.count, task: 0)
+                try check(memory.working.targets(.support), count: ratings.count, task: nil)
                 memory.gather(from: state.store)
                 memory.bind(to: worker)
             },

@@ -21,7 +21,7 @@ extension Learner {
             let target = out[table.parameter]
             let byteCount = state.model.specs[table.parameter].count * precision.elementSize
             target.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-            gradient.add(to: target)
+            gradient.write(to: target)
         }
         return loss
     }
@@ -283,8 +283,8 @@ extension Learner {
         try check(working.targets(.query), count: working.queryCount, task: task)
     }
 
-    /// Refuses targets that the loss is not defined for.
-    func check(_ targets: UnsafeRawPointer, count: Int, task: Int) throws {
+    /// Refuses targets that the loss is not defined for; without a task they are one user's ratings.
+    func check(_ targets: UnsafeRawPointer, count: Int, task: Int?) throws {
         for row in 0..<count {
             let target =
                 precision == .float
@@ -292,7 +292,8 @@ extension Learner {
                 : targets.load(fromByteOffset: 8 * row, as: Double.self)
             guard options.loss.accepts(target) else {
                 throw MetarecError.value(
-                    "targets: \(target) in task \(task), wanted \(options.loss.wanted) for the loss "
+                    (task.map { "targets: \(target) in task \($0)" } ?? "ratings: \(target)")
+                        + ", wanted \(options.loss.wanted) for the loss "
                         + "\"\(type(of: options.loss).schema.name)\"")
             }
         }

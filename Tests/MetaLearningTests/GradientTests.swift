@@ -31,7 +31,7 @@ import Testing
             }
             #expect(Array(UnsafeBufferPointer(start: gradient.rows, count: gradient.count)) == order)
             let dense = Buffer(count: tableRows * columns, precision)
-            gradient.add(to: dense.pointer)
+            gradient.write(to: dense.pointer)
             withExtendedLifetime(dense) {
                 #expect((0..<expected.count).map { load(dense.pointer, $0, precision) } == expected)
             }

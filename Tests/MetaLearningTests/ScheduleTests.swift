@@ -1,8 +1,16 @@
 import Foundation
 import Graph
+import Kernels
 import TestSupport
 import Testing
 @testable import MetaLearning
+
+/// The numbers where kernels may read past the end.
+private func padded<T: BitwiseCopyable>(_ numbers: [T]) -> Buffer {
+    let buffer = Buffer(byteCount: numbers.count * MemoryLayout<T>.stride)
+    buffer.pointer.copyMemory(from: numbers, byteCount: buffer.byteCount)
+    return buffer
+}
 
 @Suite struct ScheduleTests {
     private func made<S: Schedule>(_: S.Type, _ options: [String: Double]) throws -> S {
@@ -36,15 +44,15 @@ import Testing
             let gradient = SparseGradient(columns: 1, precision: .double)
             for step in 0..<40 {
                 if step % 10 == 9 { try store.reduce(reduction, to: 1 / Double(step)) }
-                let g: [Double] = step % 7 == 0 ? [1] : [0]
+                let dense = padded([step % 7 == 0 ? 1.0 : 0, 0])
                 if isTable {
                     gradient.removeAll()
-                    if step % 7 == 0 { gradient.add([0], count: 1, gradient: g) }
+                    if step % 7 == 0 { gradient.add([0], count: 1, gradient: dense.pointer) }
                     try store.apply([.sparse(gradient)])
                 } else {
-                    var dense = g + [0]
-                    try dense.withUnsafeMutableBytes { try store.apply([.dense($0.baseAddress!, count: 2)]) }
+                    try store.apply([.dense(dense.pointer, count: 2)])
                 }
+                withExtendedLifetime(dense) {}
             }
             store.settleAll()
             return (0..<2).map { store.parameters[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) }
@@ -79,15 +87,15 @@ import Testing
             let store = try ParameterStore([spec], precision: .float, optimizer: optimizer)
             let gradient = SparseGradient(columns: 3, precision: .float)
             for step in 0..<30 {
-                let g: [Float] = step % 9 == 0 ? [1, -2, 3] : [0, 0, 0]
+                let dense = padded([Float]((step % 9 == 0 ? [1, -2, 3] : [0, 0, 0]) + [0, 0, 0]))
                 if isTable {
                     gradient.removeAll()
-                    if step % 9 == 0 { gradient.add([0], count: 1, gradient: g) }
+                    if step % 9 == 0 { gradient.add([0], count: 1, gradient: dense.pointer) }
                     try store.apply([.sparse(gradient)])
                 } else {
-                    var dense = g + [0, 0, 0]
-                    try dense.withUnsafeMutableBytes { try store.apply([.dense($0.baseAddress!, count: 6)]) }
+                    try store.apply([.dense(dense.pointer, count: 6)])
                 }
+                withExtendedLifetime(dense) {}
             }
             store.settleAll()
             return (0..<6).map { store.parameters[0].pointer.load(fromByteOffset: 4 * $0, as: Float.self) }

@@ -1,6 +1,8 @@
-"""Checks of borrowed arrays, and index arithmetic over ragged ones."""
+"""Checks of borrowed arrays, counts and paths, and index arithmetic over ragged arrays."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,20 @@ def as_count(value: Any, name: str, low: int = 0) -> int:
     if value < low:
         raise InvalidValueError(f"{name}: expected at least {low}, got {value}")
     return int(value)
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Return a path as one, or raise an error that names the argument."""
+    try:
+        path = Path(value)
+        possible = b"\0" not in os.fsencode(path)
+    except TypeError:
+        raise InvalidTypeError(f"{name}: expected a path, got {type(value).__name__}") from None
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise InvalidValueError(f"{name}: {value!a:.100} is no path")
+    return path
 
 
 def offsets_of(counts: NDArray[Any]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec import files
-from metarec.arrays import as_count
+from metarec.arrays import as_count, as_path
 from metarec.encoding import encode
 from metarec.errors import InvalidTypeError, InvalidValueError
 
@@ -54,7 +54,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, every: int | None = None) -> None:
-        self.path = Path(path)
+        self.path = as_path(path, "path")
         self.every = None if every is None else as_count(every, "every", 1)
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec.adapted import AdaptedUser
-from metarec.arrays import ragged_range, under
+from metarec.arrays import as_path, ragged_range, under
 from metarec.dataset import Dataset
 from metarec.decisions import Decision, Floats, check_decision, decide, levels_of
 from metarec.errors import InvalidTypeError, InvalidValueError, NotFittedError
@@ -165,7 +165,7 @@ class DistributionEstimator(Estimator):
         """Write the model to one file that `mr.load` reads, as `MetaLearner.save`."""
         from metarec.files import save
 
-        save(self, Path(path))
+        save(self, as_path(path, "path"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and what was learned: so models can be pickled and copied."""

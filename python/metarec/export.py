@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec._metarec import __version__
 from metarec.adapted import AdaptedUser
+from metarec.arrays import as_path
 from metarec.atomic import write_atomically
 from metarec.embedding import embedded
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -80,7 +81,7 @@ def onnx(user: AdaptedUser, path: str | Path, *, replaceable: bool = False) -> N
         h = graph.node(link, h)
     graph.node("Squeeze", h, np.array([1]), name="score")
     told = {"metarec": json.dumps(_described(model))}
-    write_atomically(Path(path), graph.model(("score", dtype, ["n"]), told))
+    write_atomically(as_path(path, "path"), graph.model(("score", dtype, ["n"]), told))
 
 
 def onnx_inputs(items: FeatureTable, rows: ArrayLike | None = None) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metarec import _metarec
-from metarec.arrays import check_finite, under
+from metarec.arrays import as_path, check_finite, under
 from metarec.dataset import Dataset
 from metarec.encoding import decode, encode
 from metarec.errors import InvalidTypeError, InvalidValueError
@@ -130,7 +130,7 @@ def load(path: str | Path) -> Any:
     --------
     >>> model = mr.load("melu.metarec")  # doctest: +SKIP
     """
-    about, arrays = read(Path(path))
+    about, arrays = read(as_path(path, "path"))
     # A file may hold anything: whatever goes wrong, it is the file that is wrong.
     try:
         for name, value in arrays.items():

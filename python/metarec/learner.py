@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
 from metarec.adapted import AdaptedUser
-from metarec.arrays import check_index
+from metarec.arrays import as_path, check_index
 from metarec.checkpoint import Checkpoint
 from metarec.components import Component, component
 from metarec.dataset import Dataset
@@ -521,7 +521,7 @@ class MetaLearner(Parametrised):
         from metarec.files import save
 
         with self._guard:
-            save(self, Path(path))
+            save(self, as_path(path, "path"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return options and, if there are any, parameters: so models can be pickled and copied."""

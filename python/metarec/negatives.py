@@ -64,12 +64,13 @@ class Negatives:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", as_count(self.ratio, "ratio", 1))
-        if self.sampling not in _SAMPLING:
+        if not isinstance(self.sampling, str) or self.sampling not in _SAMPLING:
             raise InvalidValueError(
                 f"sampling: expected 'uniform', 'popularity' or 'in_batch', got {self.sampling!r}"
             )
-        if not 0 <= self.power < np.inf:
-            raise InvalidValueError(f"power: expected at least 0, got {self.power}")
+        is_number = isinstance(self.power, int | float | np.number)
+        if not (is_number and 0 <= self.power < np.inf):
+            raise InvalidValueError(f"power: expected at least 0, got {self.power!r:.100}")
 
     @staticmethod
     def counts(tasks: TaskSet) -> Counts:

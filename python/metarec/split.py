@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.arrays import as_count
+from metarec.arrays import as_count, as_path
 from metarec.dataset import Dataset
-from metarec.errors import InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.newness import Rule, as_fraction, choose, highest, sample
 from metarec.scenario import Scenario
 from metarec.splits import Splits
@@ -72,6 +72,7 @@ def cold_start(
     >>> list(splits)
     ['warm', 'new_user', 'new_item', 'new_both']
     """
+    _check(data)
     bounds = _Bounds(data, min_ratings, max_ratings, query, order, seed, warm=True)
     rated_users = np.bincount(data.user, minlength=data.user_count) > 0
     rated_items = np.bincount(data.item, minlength=data.item_count) > 0
@@ -118,9 +119,11 @@ def melu(
     Lee, Im, Jang, Cho, Chung: MeLU: Meta-Learned User Preference Estimator for Cold-Start
     Recommendation, KDD 2019.
     """
+    _check(data)
     if folder is None and data.folder is None:
         raise InvalidValueError("folder: the data came from no folder; say where MeLU's lists are")
-    place = Path(folder) if folder is not None else Path(data.folder or "") / "melu_splits"
+    beside = Path(data.folder or "") / "melu_splits"
+    place = beside if folder is None else as_path(folder, "folder")
     lists = {
         name: _melu_list(place, name)
         for name in ("warm", "user_cold", "item_cold", "user_and_item_cold")
@@ -142,6 +145,11 @@ def melu(
     year = data.item_columns.get("year")
     how = bounds.description("melu", validation)
     return _split(bounds, np.flatnonzero(listed), new_user, new_item, year, validation, how)
+
+
+def _check(data: Any) -> None:
+    if not isinstance(data, Dataset):
+        raise InvalidTypeError(f"data: expected a Dataset, got {type(data).__name__}")
 
 
 class _Bounds:

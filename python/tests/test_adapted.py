@@ -357,7 +357,7 @@ def test_a_target_must_suit_the_loss():
     tasks = random_tasks(binary=True)
     model = small_learner(loss="logistic").fit(tasks)
     assert 0 <= model.adapt([1], [1]).predict([2])[0] <= 1
-    with pytest.raises(InvalidValueError, match=r"targets: 5\.0.*logistic"):
+    with pytest.raises(InvalidValueError, match=r"ratings: 5\.0.*logistic"):
         model.adapt([1], [5])
 
 

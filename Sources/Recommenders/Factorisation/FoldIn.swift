@@ -35,11 +35,16 @@ public struct FoldIn: @unchecked Sendable {
             throw MetarecError.value("tasks: of \(tasks.items.rows) items, wanted \(factors.items)")
         }
         let offsets = try tasks.queryOffsets()
+        guard offsets.last == tasks.queryRows else { throw TaskSet.changed }
         let memory = (0..<max(1, min(threads, tasks.count))).map { _ in Memory(factors.dimension) }
         nonisolated(unsafe) let (means, variances) = (means, variances)
         for start in stride(from: 0, to: tasks.count, by: FoldIn.chunk) {
             let chunk = start..<min(start + FoldIn.chunk, tasks.count)
-            let extents = try chunk.map { try tasks.extent(of: $0) }
+            let extents = try chunk.map { task in
+                let extent = try tasks.extent(of: task)
+                guard extent.queryCount == offsets[task + 1] - offsets[task] else { throw TaskSet.changed }
+                return extent
+            }
             let targets = try self.targets(tasks, extents)
             let share = Double(tasks.count)
             poll.enter(Double(chunk.lowerBound) / share..<Double(chunk.upperBound) / share)

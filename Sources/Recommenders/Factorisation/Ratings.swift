@@ -25,6 +25,7 @@ public struct Ratings: @unchecked Sendable {
         guard count > 0 else { throw .value("rating: empty, wanted at least one") }
         guard count <= Int(Int32.max) else { throw .value("rating: \(count) ratings, wanted at most \(Int32.max)") }
         for (name, codes, size) in [("user", user, userCount), ("item", item, itemCount)] {
+            guard size <= Int(Int32.max) else { throw .value("\(name)_count: \(size), wanted at most \(Int32.max)") }
             for k in 0..<count where codes[k] < 0 || Int(codes[k]) >= size {
                 throw .index("\(name)[\(k)] = \(codes[k]): outside 0 ..< \(size)")
             }
@@ -61,7 +62,8 @@ struct CentredRatings {
         _ codes: UnsafePointer<Int32>, _ count: Int, _ size: Int
     ) throws -> (codes: [Int], places: [Int32]) {
         let given = Array(UnsafeBufferPointer(start: codes, count: count))
-        var place = [Int32](repeating: -1, count: size)
+        let size = min(size, 1 + Int(given.max() ?? -1))  // memory for what came, not for what there could be
+        var place = [Int32](repeating: -1, count: max(size, 0))
         for code in given {
             guard code >= 0, Int(code) < size else {
                 throw MetarecError.state("the ratings changed while they were read")

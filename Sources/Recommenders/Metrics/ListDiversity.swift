@@ -10,6 +10,7 @@ public enum ListDiversity {
     public static func measure(
         _ lists: UnsafeBufferPointer<Int32>, k: Int, table: FeatureTable, into out: UnsafeMutableBufferPointer<Double>
     ) throws(MetarecError) {
+        let lists = Array(lists)  // what is checked is what is used
         for (place, item) in lists.enumerated() where item < -1 || Int(item) >= table.rows {
             throw .index("lists: \(place) is \(item), outside -1 ..< \(table.rows)")
         }
@@ -20,7 +21,7 @@ public enum ListDiversity {
             var pairs = 0
             for (place, a) in items.enumerated() {
                 for b in items[(place + 1)...] {
-                    guard let similarity = similarity(a, b, fields) else { continue }
+                    guard let similarity = try similarity(a, b, fields) else { continue }
                     sum += similarity
                     pairs += 1
                 }
@@ -29,11 +30,11 @@ public enum ListDiversity {
         }
     }
 
-    private static func similarity(_ a: Int, _ b: Int, _ fields: [FieldSource]) -> Double? {
+    private static func similarity(_ a: Int, _ b: Int, _ fields: [FieldSource]) throws(MetarecError) -> Double? {
         var sum = 0.0
         var count = 0
         for field in fields {
-            guard let similarity = field.similarity(a, b) else { continue }
+            guard let similarity = try field.similarity(a, b) else { continue }
             sum += similarity
             count += 1
         }
@@ -42,14 +43,14 @@ public enum ListDiversity {
 }
 
 extension FieldSource {
-    /// Of two rows; nil where one of them is unknown.
-    fileprivate func similarity(_ a: Int, _ b: Int) -> Double? {
+    /// Of two rows; nil where one of them is unknown. Errors: offsets that have changed.
+    fileprivate func similarity(_ a: Int, _ b: Int) throws(MetarecError) -> Double? {
         switch kind {
         case .categorical:
             guard let ids, ids[a] >= 0, ids[b] >= 0 else { return nil }
             return ids[a] == ids[b] ? 1 : 0
         case .bag:
-            let (one, other) = (known(a), known(b))
+            let (one, other) = (try known(a), try known(b))
             guard !one.isEmpty, !other.isEmpty else { return nil }
             return Double(one.intersection(other).count) / (Double(one.count) * Double(other.count)).squareRoot()
         case .dense:
@@ -66,9 +67,12 @@ extension FieldSource {
         }
     }
 
-    private func known(_ row: Int) -> Set<Int32> {
+    private func known(_ row: Int) throws(MetarecError) -> Set<Int32> {
         guard let ids, let offsets else { return [] }
-        let all = UnsafeBufferPointer(start: ids, count: idCount)
-        return Set(all[Int(offsets[row])..<Int(offsets[row + 1])].filter { $0 >= 0 })
+        let (low, high) = (offsets[row], offsets[row + 1])
+        guard low >= 0, low <= high, high <= Int64(idCount) else {
+            throw .state("items: its arrays changed after it was made")
+        }
+        return Set(UnsafeBufferPointer(start: ids + Int(low), count: Int(high - low)).filter { $0 >= 0 })
     }
 }

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from metarec.arrays import as_count, ragged_range
 from metarec.dataset import Dataset
+from metarec.errors import InvalidValueError
 
 GENRES, STUDIOS, AUDIENCES, JOBS, AGES, HOBBIES, CONTENT = 12, 20, 4, 10, 6, 8, 8
 STARS = np.arange(1, 6)
@@ -83,6 +84,8 @@ def synthetic(
     """
     users, items = as_count(users, "users", 1), as_count(items, "items", 1)
     random = np.random.default_rng(as_count(seed, "seed"))
+    if not (isinstance(noise, int | float | np.number) and 0 <= noise < np.inf):
+        raise InvalidValueError(f"noise: expected a finite number from 0 on, got {noise!r:.100}")
     depth = 6
 
     def effect(rows: int) -> NDArray[np.float64]:
