@@ -11,14 +11,14 @@ from metarec.adapted import AdaptedUser
 from metarec.blend import KINDS
 from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
-from metarec.content import blocks, components
 from metarec.dataset import Dataset
-from metarec.decisions import Decision, check_decision, decide, levels_of
+from metarec.decisions import Decision, check_decision, decide
+from metarec.encoded import item_bias, item_features, rating_levels, shape, user_fields
 from metarec.episodes import Episodes
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.estimator import State
 from metarec.factorisation import BayesianMF
-from metarec.features import Categorical, Dense, FeatureTable
+from metarec.features import FeatureTable
 from metarec.implicit import ImplicitColdStart, is_clicks
 from metarec.learner import Floats
 from metarec.mixture import Evidence, Mixture
@@ -30,14 +30,10 @@ from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress
 from metarec.vocabulary import as_values
 
-#: A user field counts where so many users share a value on average: postcodes do not.
-USERS_PER_VALUE = 10
 #: Other epochs than all are trained where that is so much better on what was held out.
 CLEARLY = 0.995
 #: Ratings for which, and for more, `L2` is the penalty; for fewer it is larger.
 MANY, L2 = 500_000, 5e-4
-#: More ratings than so many are put into ten levels.
-MOST_LEVELS = 20
 
 
 class ColdStart(Preset):
@@ -99,10 +95,11 @@ class ColdStart(Preset):
     and -0.072, -0.033, +0.091 for both; of the network alone -0.093, -0.052, +0.034, then -0.069,
     -0.030, +0.085 and -0.066, -0.027, +0.086.
 
-    Cost: the network adapts in some 60 microseconds and scores 3,700 items in 6 ms of one core. The
-    whole folds the user into every sample of the factorisation as well, at each call: 23 ms for
-    3,700 items, 3 ms for 300. Where that is too slow, take ``factorisation=False``. Training takes
-    at least twice as long as the network's: once to choose, once on everything.
+    Cost, two cores (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
+    and scores 3,881 items in 2.3 ms. The whole folds the user into every sample of the
+    factorisation as well, at each call: 17 ms; ``recommend(10, shortlist=300)`` takes 3 ms, of the
+    network alone .7. Where that is too slow, take ``factorisation=False``. Training takes at least
+    twice as long as the network's: once to choose, once on everything.
 
     References
     ----------
@@ -298,23 +295,14 @@ class ColdStart(Preset):
         if data is own:
             return data
         if levels is None:
-            levels = _levels(data, drawn=self.negatives is not None)
+            levels = rating_levels(data, drawn=self.negatives is not None)
         self.levels_: NDArray[np.float64] = levels
-        seen = np.bincount(data.item, minlength=data.item_count) > 0
-        fields = {name: field for name, field in data.items.fields.items() if name != "item"}
-        columns = {name: data.item_columns[name] for name in data.content_columns}
-        content = components(blocks(fields, columns), seen, self.components)
-        codes = np.where(seen, np.arange(len(seen)), -1).astype(np.int32)
-        items: dict[str, Any] = {"content": Dense(3 * content)} if content.shape[1] else {}
-        items["item"] = Categorical(codes, len(seen))
-        users = {
-            name: field
-            for name, field in (data.users.fields if data.users is not None else {}).items()
-            if isinstance(field, Dense) or field.rows >= USERS_PER_VALUE * field.size
-        }
-        self._taken = _shape(data.items), _shape(data.users)
+        users = user_fields(data)
+        self._taken = shape(data.items), shape(data.users)
         self._left_out = [n for n in (data.users.fields if data.users else {}) if n not in users]
-        own = data.with_features(FeatureTable(items), FeatureTable(users) if users else None)
+        own = data.with_features(
+            item_features(data, self.components), FeatureTable(users) if users else None
+        )
         self._own_data = own
         return own
 
@@ -329,14 +317,14 @@ class ColdStart(Preset):
         super()._begin(tasks, data)
         self._mixture = None
         if data is not None and len(data):
-            self._native.parameters()["embedding.item"][:, -1] = _item_bias(data)
+            self._native.parameters()["embedding.item"][:, -1] = item_bias(data)
         return self
 
     def _tasks(self, tasks: TaskSet) -> TaskSet:
         tasks = super()._tasks(tasks)
         if "_items" not in self.__dict__ or tasks.items is self._items:
             return tasks
-        if (_shape(tasks.items), _shape(tasks.users)) != self._taken:
+        if (shape(tasks.items), shape(tasks.users)) != self._taken:
             raise InvalidValueError(
                 "tasks: expected tasks of the data that the model was fitted on"
             )
@@ -467,38 +455,3 @@ def _without(data: Dataset, validation: Splits | TaskSet) -> list[Splits]:
     rows = validation.data.rows
     asked = [rows[scenario.unseen_rows] for scenario in validation.values()]
     return [validation] if any(mine[each].any() for each in asked) else []
-
-
-def _levels(data: Dataset, *, drawn: bool) -> NDArray[np.float64]:
-    """Return the levels of the ratings, and of negatives that are drawn besides."""
-    rating = np.append(data.rating, 0) if drawn else data.rating
-    values = np.unique(rating).astype(np.float64)
-    if len(values) < 2:
-        raise InvalidValueError(
-            f"data: expected at least two different ratings, got {len(values)}; of clicks alone, "
-            "draw items that were not clicked as ratings of 0: negatives=Negatives()"
-        )
-    levels = None if drawn else levels_of(data)
-    if levels is not None and len(levels) <= MOST_LEVELS:
-        return levels
-    if len(values) <= MOST_LEVELS:
-        return values
-    parts = np.array_split(np.sort(rating.astype(np.float64)), 10)
-    return np.unique([part.mean() for part in parts])
-
-
-def _item_bias(data: Dataset) -> NDArray[np.float64]:
-    """Return by how much each item is rated above its users' means, shrunk by five ratings."""
-    residual = data.rating - data.rating.mean(dtype=np.float64)
-    users = np.bincount(data.user, residual, minlength=data.user_count)
-    residual = (
-        residual - (users / (np.bincount(data.user, minlength=data.user_count) + 3))[data.user]
-    )
-    items = np.bincount(data.item, residual, minlength=data.item_count)
-    return items / (np.bincount(data.item, minlength=data.item_count) + 5)
-
-
-def _shape(table: FeatureTable | None) -> list[tuple[str, str, int]]:
-    if table is None:
-        return []
-    return [(str(name), field.kind, field.size) for name, field in table.fields.items()]

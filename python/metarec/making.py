@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.arrays import check_finite
-from metarec.cleaning import Cleaner, Cleaning, CleaningReport, Step, clean_table, notes
+from metarec.cleaner import Cleaner, clean_table, notes
+from metarec.cleaning import Cleaning, CleaningReport, Step
 from metarec.entities import Entities, encoded
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.fields import KINDS, Kind, suggest

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarec.cleaning import Cleaning, group_medians
+from metarec.cleaning import Cleaning
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.robust import group_medians
 
 BAD = {
     "user": ["ann", "ann", None, "bob", "bob", "cy", "ann"],
