@@ -9,10 +9,6 @@ import Testing
 @Suite struct AdaptedLearnerTests {
     private static let parts = AdaptedPart.allCases.map(\.rawValue)
 
-    private func close(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12) -> Bool {
-        a.count == b.count && zip(a, b).allSatisfy { Swift.abs($0 - $1) <= tolerance * (1 + Swift.abs($1)) }
-    }
-
     private func learner(_ options: [String: OptionValue] = [:], on world: LearnerWorld) throws -> TestLearner {
         try TestLearner(options, on: world.tasks)
     }

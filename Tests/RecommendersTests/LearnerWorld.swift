@@ -1,6 +1,7 @@
 import Graph
 import Kernels
 import TestSupport
+import Testing
 
 @testable import MetaLearning
 @testable import Recommenders
@@ -144,6 +145,11 @@ final class LearnerWorld {
     }
 }
 
+/// Whether numbers agree to a share `tolerance` of theirs, or of one where they are small.
+func close(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12) -> Bool {
+    a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance * (1 + abs($1)) }
+}
+
 /// A learner over a world, its numbers as Swift arrays.
 struct TestLearner {
     let learner: Learner
@@ -236,6 +242,27 @@ struct TestLearner {
         }
         let loss = try learner.metaGradient(tasks, into: out.map(\.pointer), poll: .none)
         return (loss, out.map { $0.numbers(learner.precision) })
+    }
+
+    /// Expects the meta-gradient by every parameter to be the central difference of the loss; returns the largest.
+    func checkMetaGradient(_ tasks: TaskSet, within tolerance: Double) throws -> Double {
+        let (step, gradients) = (1e-6, try metaGradient(tasks).gradients)
+        var largest = 0.0
+        for (tensor, gradient) in zip(try parameters, gradients) {
+            let pointer = tensor.pointer.assumingMemoryBound(to: Double.self)
+            for place in gradient.indices {
+                let value = pointer[place]
+                pointer[place] = value + step
+                let above = try metaGradient(tasks).loss
+                pointer[place] = value - step
+                let below = try metaGradient(tasks).loss
+                pointer[place] = value
+                let numeric = (above - below) / (2 * step)
+                #expect(close([gradient[place]], [numeric], tolerance), "\(tensor.name)[\(place)]")
+                largest = max(largest, abs(numeric))
+            }
+        }
+        return largest
     }
 
     func supportLosses(_ tasks: TaskSet) throws -> [Double] {

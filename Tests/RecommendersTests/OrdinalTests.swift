@@ -79,21 +79,7 @@ import Testing
         options["backbone.l2"] = .numbers([0.01])
         options["backbone.weight_l2"] = .numbers([0.02])
         let learner = try TestLearner(options, on: world.tasks)
-        let gradients = try learner.metaGradient(world.tasks).gradients
-        for (tensor, gradient) in zip(try learner.parameters, gradients) {
-            let pointer = tensor.pointer.assumingMemoryBound(to: Double.self)
-            for place in gradient.indices {
-                let value = pointer[place]
-                pointer[place] = value + 1e-6
-                let above = try learner.metaGradient(world.tasks).loss
-                pointer[place] = value - 1e-6
-                let below = try learner.metaGradient(world.tasks).loss
-                pointer[place] = value
-                let numeric = (above - below) / 2e-6
-                #expect(
-                    Swift.abs(numeric - gradient[place]) < 1e-6 * (1 + Swift.abs(numeric)), "\(tensor.name)[\(place)]")
-            }
-        }
+        #expect(try learner.checkMetaGradient(world.tasks, within: 1e-6) > 0)
     }
 
     /// An adapted learner has the support with it: variance and attention need it.
