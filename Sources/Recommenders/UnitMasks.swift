@@ -51,8 +51,13 @@ final class UnitMasks {
         _ out: UnsafeMutablePointer<T>, _ count: Int, _ rate: Double, _ generator: inout SeededGenerator?
     ) {
         guard var drawn = generator else { return out.update(repeating: 1, count: count) }
-        let kept = T(1 / (1 - rate))
-        for place in 0..<count { out[place] = drawn.uniform() < rate ? 0 : kept }
+        let (kept, bound) = (T(1 / (1 - rate)), UInt32(rate * 0x1p32))
+        func unit(_ bits: UInt64) -> T { UInt32(truncatingIfNeeded: bits) < bound ? 0 : kept }
+        for pair in 0..<count / 2 {
+            let bits = drawn.next()
+            (out[2 * pair], out[2 * pair + 1]) = (unit(bits), unit(bits &>> 32))
+        }
+        if count % 2 == 1 { out[count - 1] = unit(drawn.next()) }
         generator = drawn
     }
 }

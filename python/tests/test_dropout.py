@@ -44,6 +44,21 @@ def test_the_seed_alone_decides_on_any_number_of_threads(dtype):
     assert run(1, seed=4)["loss"] != first["loss"]
 
 
+def test_the_preset_drops_units_behind_its_attention():
+    data = mr.datasets.synthetic(users=120, items=60, seed=0)
+
+    def run(rate, threads=1):
+        model = mr.ColdStart(
+            tokens=6, features=4, components=4, attention=2, factorisation=False,
+            epochs=2, dropout=rate, threads=threads, seed=0,
+        )  # fmt: skip
+        return copies(model.fit(data))
+
+    first = run(0.3)
+    assert same_bits(first, run(0.3, threads=2))
+    assert not same_bits(first, run(0.0))
+
+
 def test_every_step_has_masks_of_its_own():
     tasks = random_tasks()
     model = dropping(optimizer=mr.SGD(lr=1e-300)).initialize(tasks)  # changes nothing
