@@ -23,7 +23,8 @@ def test_what_is_no_share_is_refused(wrong):
 
 
 def test_none_is_dropped_unless_it_is_said():
-    assert mr.FeatureMLP().dropout == mr.BayesianLinear().dropout == mr.ColdStart().dropout == 0
+    for kind in (mr.FeatureMLP, mr.BayesianLinear, mr.MeLU, mr.FineTune, mr.ColdStart):
+        assert kind().dropout == 0
     tasks = random_tasks(tasks=20)
     plain, zero = small_learner(epochs=2).fit(tasks), dropping(0, epochs=2).fit(tasks)
     assert same_bits(copies(plain), copies(zero))
@@ -44,14 +45,16 @@ def test_the_seed_alone_decides_on_any_number_of_threads(dtype):
     assert run(1, seed=4)["loss"] != first["loss"]
 
 
-def test_the_preset_drops_units_behind_its_attention():
+ATTENTION = {"tokens": 6, "features": 4, "components": 4, "attention": 2, "factorisation": False}
+
+
+@pytest.mark.parametrize("kind", [mr.MeLU, mr.FineTune, mr.ColdStart])
+def test_presets_drop_units(kind):
     data = mr.datasets.synthetic(users=120, items=60, seed=0)
+    own = ATTENTION if kind is mr.ColdStart else {}
 
     def run(rate, threads=1):
-        model = mr.ColdStart(
-            tokens=6, features=4, components=4, attention=2, factorisation=False,
-            epochs=2, dropout=rate, threads=threads, seed=0,
-        )  # fmt: skip
+        model = kind(epochs=2, dropout=rate, threads=threads, seed=0, **own)
         return copies(model.fit(data))
 
     first = run(0.3)
@@ -107,7 +110,9 @@ def test_nothing_is_dropped_but_in_training():
     same, wanted = plain.meta_gradient(tasks)
     assert loss == pytest.approx(same, rel=1e-6)
     assert all(np.allclose(gradient[name], wanted[name], atol=1e-6) for name in wanted)
-    assert model.adapted_parameters(tasks)["head.weight"].shape[0] == 30
+    mine, others = (m.adapted_parameters(tasks) for m in (model, plain))
+    assert same_bits(mine, others)
+    assert len(model.profile(tasks.take([0]))) > len(plain.profile(tasks.take([0])))
 
 
 def test_a_network_that_learns_noise_by_heart_learns_less_of_it():
