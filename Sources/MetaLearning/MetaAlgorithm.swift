@@ -41,6 +41,9 @@ public protocol MetaAlgorithm: Sendable {
     /// Whether the inner loop is a regression of the targets, whatever the loss.
     var regressesTargets: Bool { get }
 
+    /// Its own hidden units for rows of the query that training drops at random.
+    var unitDropout: UnitDropout? { get }
+
     /// Parameters that the algorithm adds to the model's, given those that it adapts, with their initial value.
     func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)]
     /// Parameters that the algorithm adds for a backbone and a loss of these widths.
@@ -60,6 +63,8 @@ extension MetaAlgorithm {
     public var corrects: Bool { false }
     /// No.
     public var regressesTargets: Bool { false }
+    /// None.
+    public var unitDropout: UnitDropout? { nil }
     /// None.
     public func additionalParameters(for adapted: [ParameterSpec]) -> [(spec: ParameterSpec, initialValue: Double)] {
         []

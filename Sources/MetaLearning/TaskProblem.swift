@@ -49,6 +49,8 @@ public struct TaskProblem {
     public let output: (Segment, Parameters) -> Output
     /// The targets of some rows, `[rows, 1]`.
     public let targets: (Segment) -> Value
+    /// A mask for every layer of the algorithm's own whose units are dropped, `[query rows, units]`; none but in training.
+    public let masks: [Value]
     /// The targets as levels, `[rows, levels]`, one 1 a row; nil where the loss has no levels.
     public let levels: (Segment) -> Value?
     /// The loss of every row, `[rows, 1]`, given what the model says of these rows.
@@ -61,7 +63,7 @@ public struct TaskProblem {
     public init(
         θ: Parameters, adapted: [String], represent: @escaping (Segment, Parameters) -> Representation,
         output: @escaping (Segment, Parameters) -> Output, targets: @escaping (Segment) -> Value,
-        levels: @escaping (Segment) -> Value? = { _ in nil },
+        masks: [Value] = [], levels: @escaping (Segment) -> Value? = { _ in nil },
         rowLosses: @escaping (Output, Segment, Parameters) -> Value,
         curvature: ((Output, Segment, Parameters) -> Value)? = nil
     ) {
@@ -70,6 +72,7 @@ public struct TaskProblem {
         self.represent = represent
         self.output = output
         self.targets = targets
+        self.masks = masks
         self.levels = levels
         self.rowLosses = rowLosses
         self.curvature =

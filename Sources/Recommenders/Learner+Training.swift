@@ -11,7 +11,7 @@ extension Learner {
         let state = try initialized()
         let all = Array(0..<tasks.count)
         let loss = try Team.with(threads: options.threads) { team in
-            try accumulate(all, of: tasks, draw: { _ in (nil, nil) }, team, poll, in: state)
+            try accumulate(all, of: tasks, draw: { _ in Draw() }, team, poll, in: state)
         }
         for (index, spec) in state.model.specs.enumerated() where !spec.isTable {
             guard let buffer = state.dense[index] else { continue }
@@ -141,18 +141,29 @@ extension Learner {
         }
     }
 
+    /// What is random in training on a task; nothing unless it is given.
+    private struct Draw {
+        var episode: Episode?
+        var hiding: Hiding?
+        /// Of the masks of hidden units.
+        var masks: SeededGenerator?
+    }
+
     private func step(
         _ batch: [Int], of tasks: TaskSet, episodes: Episodes?, epoch: Int, _ team: Team, _ poll: Poll,
         in state: State
     ) throws -> (loss: Double, norm: Double) {
         let (seed, rate, dropout) = (options.seed, options.unknownRate, state.model.dropout)
+        let (isMasked, number) = (!state.model.masks.isEmpty, UInt64(bitPattern: Int64(epoch)))
         let loss = try accumulate(
             batch, of: tasks,
             draw: { task in
                 let episode = episodes?.episode(seed: seed, epoch: epoch, task: task)
-                let keys = SeededGenerator(seed, 0x41DE, UInt64(bitPattern: Int64(epoch)), UInt64(task))
+                let keys = SeededGenerator(seed, 0x41DE, number, UInt64(task))
                 let hides = rate > 0 || dropout != nil
-                return (episode, hides ? Hiding(rate: rate, dropout: dropout, generator: keys) : nil)
+                return Draw(
+                    episode: episode, hiding: hides ? Hiding(rate: rate, dropout: dropout, generator: keys) : nil,
+                    masks: isMasked ? SeededGenerator(seed, 0xD20F, number, UInt64(task)) : nil)
             },
             team, poll, in: state)
         var gradients: [ParameterGradient] = []
@@ -197,7 +208,7 @@ extension Learner {
 
     /// Leaves the mean gradient over `batch` in `state.dense` and `state.sparse`; returns the mean loss.
     private func accumulate(
-        _ batch: [Int], of tasks: TaskSet, draw: (Int) -> (Episode?, Hiding?), _ team: Team, _ poll: Poll,
+        _ batch: [Int], of tasks: TaskSet, draw: (Int) -> Draw, _ team: Team, _ poll: Poll,
         in state: State
     ) throws -> Double {
         guard !batch.isEmpty else { throw MetarecError.value("tasks: empty, wanted at least one task") }
@@ -223,8 +234,8 @@ extension Learner {
                     cost: { (try? tasks.extent(of: chunk[start + $0]).count) ?? 0 },
                     load: { index, thread, worker in
                         let task = chunk[start + index]
-                        let (episode, hiding) = draw(tasks.id(of: task))
-                        try load(task, of: tasks, episode, hiding, into: memory[thread], for: worker, in: state)
+                        let drawn = draw(tasks.id(of: task))
+                        try load(task, of: tasks, drawn, into: memory[thread], for: worker, in: state)
                         touched[index].request(from: worker, memory[thread], precision)
                     },
                     store: { index, _, worker in
@@ -243,13 +254,13 @@ extension Learner {
 
     /// Gives a task to a worker that is to train on it.
     private func load(
-        _ task: Int, of tasks: TaskSet, _ episode: Episode?, _ hiding: Hiding?, into memory: TaskMemory,
-        for worker: Worker, in state: State
+        _ task: Int, of tasks: TaskSet, _ drawn: Draw, into memory: TaskMemory, for worker: Worker, in state: State
     ) throws {
-        try memory.working.load(task, of: tasks, episode: episode, hiding: hiding)
+        try memory.working.load(task, of: tasks, episode: drawn.episode, hiding: drawn.hiding)
         try check(memory.working, task: task)
         memory.gather(from: state.store)
         memory.bind(to: worker)
+        memory.bindMasks(from: drawn.masks, to: worker)
     }
 
     /// Number of instructions of the training plan.
@@ -264,7 +275,7 @@ extension Learner {
         let memory = state.memory(1)[0]
         return try state.training.profile(count: tasks.count, parameters: state.parameterPointers, poll: poll) {
             task, _, worker in
-            try load(task, of: tasks, nil, nil, into: memory, for: worker, in: state)
+            try load(task, of: tasks, Draw(), into: memory, for: worker, in: state)
         }
     }
 

@@ -22,6 +22,8 @@ struct Model {
     /// In the order of `WorkingSet`'s tables.
     let tables: [Table]
     let adapted: [Bool]
+    /// Of hidden units, in training: the backbone's for the support, then for the query, then the algorithm's.
+    let masks: [UnitMask]
 
     let specs: [ParameterSpec]
 
@@ -54,6 +56,9 @@ struct Model {
         specs = requests.map(\.spec)
         try Model.checkSizes(specs)
         adapted = requests.map { algorithm.adapts.contains($0.spec.group) }
+        masks =
+            [Symbol.support, .query].flatMap { UnitMask.layers(backbone.unitDropout, rows: $0) }
+            + UnitMask.layers(algorithm.unitDropout, rows: .query)
         tables = fields.indices.filter { fields[$0].isEmbedded }.compactMap { field in
             requests.firstIndex { $0.spec.name == fields[field].embeddingName }.map {
                 Table(field: field, parameter: $0, columns: requests[$0].spec.columns)
@@ -75,12 +80,14 @@ struct Model {
     /// What training hides more often than other values.
     var dropout: FieldDropout? { backbone.dropout(items: items) }
 
-    // MARK: Numbers of inputs. Two targets, then a gathered table each, then dense fields, two segments each.
+    // MARK: Numbers of inputs. Two targets, then a gathered table each, then dense fields, two segments each, then
+    // masks.
 
     static let supportTargets = 0
     static let queryTargets = 1
     func tableInput(_ table: Int) -> Int { 2 + table }
     func vectorInput(_ field: Int, isQuery: Bool) -> Int { 2 + tables.count + 2 * field + (isQuery ? 1 : 0) }
+    func maskInput(_ mask: Int) -> Int { 2 + tables.count + 2 * fields.count + mask }
     func indexInput(_ field: Int, isQuery: Bool) -> Int { 2 * field + (isQuery ? 1 : 0) }
 
     // Plans that score candidates read their tables apart from the support's; then what earlier stages computed.
@@ -91,7 +98,7 @@ struct Model {
     /// Whether a table belongs to a field of items.
     func isItemTable(_ table: Int) -> Bool { tables[table].field < items.count }
 
-    private var inputCount: Int { 2 + tables.count + 2 * fields.count }
+    private var inputCount: Int { maskInput(masks.count) }
 
     var interface: Executor.Interface {
         Executor.Interface(
@@ -110,8 +117,10 @@ struct Model {
         let distribution: (Output, Parameters) -> Value?
     }
 
-    /// - Parameter candidates: whether the query's items come from tables of their own, those of candidates.
-    func trace(candidates: Bool = false) -> Trace {
+    /// - Parameters:
+    ///   - candidates: whether the query's items come from tables of their own, those of candidates.
+    ///   - training: whether hidden units are dropped.
+    func trace(candidates: Bool = false, training: Bool = false) -> Trace {
         let graph = Graph()
         let θ = Parameters(
             requests.indices.map { index in
@@ -131,23 +140,35 @@ struct Model {
             let shape = Shape(.symbol(candidateTableSize(table)), .fixed(tables[table].columns))
             return (specs[tables[table].parameter].name, graph.input(candidateTableInput(table), shape))
         }
+        let masks = training ? maskValues(in: graph) : (support: [], query: [], algorithm: [])
         func represent(_ segment: Segment, _ θ: Parameters) -> Representation {
             var θ = θ
             if segment == .query { for (name, table) in candidateTables { θ[name] = table } }
             let fields = segment == .query ? query : support
             return backbone.represent(
                 items: Array(fields[..<items.count]), users: Array(fields[items.count...]),
-                rows: segment == .query ? .query : .support, θ)
+                rows: segment == .query ? .query : .support,
+                masks: segment == .query ? masks.query : masks.support, θ)
         }
         func targets(_ segment: Segment) -> Value { segment == .query ? queryTargets : supportTargets }
         let task = TaskProblem(
             θ: θ, adapted: zip(θ.names, adapted).filter(\.1).map(\.0),
             represent: represent, output: { represent($0, $1).output($1) },
-            targets: targets, levels: { loss.levels(of: targets($0)) },
+            targets: targets, masks: masks.algorithm, levels: { loss.levels(of: targets($0)) },
             rowLosses: { output, segment, θ in loss.rows(output, targets(segment), θ) },
             curvature: { output, segment, θ in loss.curvature(output, targets(segment), θ) })
         return Trace(
             task: task, predictions: loss.prediction, distribution: loss.distribution)
+    }
+
+    private func maskValues(in graph: Graph) -> (support: [Value], query: [Value], algorithm: [Value]) {
+        let values = masks.indices.map { index in
+            graph.input(maskInput(index), Shape(.symbol(masks[index].rows), .fixed(masks[index].units)))
+        }
+        let layers = backbone.unitDropout?.widths.count ?? 0
+        return (
+            Array(values[..<layers]), Array(values[layers..<2 * layers]), Array(values[(2 * layers)...])
+        )
     }
 
     private func features(in graph: Graph, isQuery: Bool) -> [FieldFeature] {

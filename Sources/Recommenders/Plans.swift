@@ -16,10 +16,8 @@ struct Plans {
 
     init(_ model: Model) throws {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
-        training = try compile { trace in
-            let objective = model.algorithm.metaObjective(trace.task)
-            return [objective.loss] + objective.gradients
-        }
+        let objective = model.algorithm.metaObjective(model.trace(training: true).task)
+        training = try Plan([objective.loss] + objective.gradients)
         prediction = try compile { trace in
             let output = model.algorithm.output(trace.task)
             return [trace.predictions(output, trace.task.θ)]

@@ -9,11 +9,13 @@ final class TaskMemory {
     private let model: Model
     /// Per table: gathered rows, [touched rows, columns].
     private let rows: UnsafeMutablePointer<Scratch>
+    private let masks: UnitMasks
     private var values: ItemValues?
 
     init(_ model: Model, _ precision: Precision) {
         self.model = model
         working = WorkingSet(items: model.items, users: model.users, precision: precision)
+        masks = UnitMasks(model.masks, precision)
         rows = .allocate(capacity: model.tables.count)
         for table in model.tables.indices { (rows + table).initialize(to: Scratch()) }
     }
@@ -61,6 +63,12 @@ final class TaskMemory {
                 bind(field, schema, .query, isQuery: true, to: worker)
             }
         }
+    }
+
+    /// Gives the masks of the task's hidden units to a worker that trains: drawn, or without a generator all 1.
+    func bindMasks(from generator: SeededGenerator?, to worker: Worker) {
+        masks.draw(support: working.supportCount, query: working.queryCount, from: generator)
+        for index in model.masks.indices { worker.setInput(model.maskInput(index), masks[index]) }
     }
 
     /// Room for a block's values of an item stage.

@@ -26,7 +26,7 @@ import Testing
             [
                 "threads": .numbers([Double(threads)]), "dtype": .text(dtype), "algorithm.adapt": .text("all"),
                 "batch_size": .numbers([70]), "clip_norm": .numbers([0.5]), "unknown_rate": .numbers([0.2]),
-                "optimizer.lr": .numbers([0.01]), "seed": .numbers([5]),
+                "optimizer.lr": .numbers([0.01]), "seed": .numbers([5]), "backbone.dropout": .numbers([0.3]),
             ], on: world.tasks)
         let episodes = try Episodes(supportLow: 1, supportHigh: 6, queryLow: 1, queryHigh: 4)
         let losses = try (0..<3).map {
@@ -66,7 +66,9 @@ import Testing
     /// However a pass is cut into calls, even of another learner that takes the first one's numbers over.
     @Test(arguments: [1, 2, 5]) func aPassInPartsHasTheBitsOfTheWhole(count: Int) throws {
         let world = try LearnerWorld(tasks: 40)
-        let options: [String: OptionValue] = ["batch_size": .numbers([7]), "algorithm.inner_steps": .numbers([1])]
+        let options: [String: OptionValue] = [
+            "batch_size": .numbers([7]), "algorithm.inner_steps": .numbers([1]), "backbone.dropout": .numbers([0.3]),
+        ]
         let (whole, parts) = (try TestLearner(options, on: world.tasks), try TestLearner(options, on: world.tasks))
         let episodes = try Episodes(supportLow: 1, supportHigh: 3, queryLow: 1, queryHigh: 2)
         for epoch in 0..<2 {

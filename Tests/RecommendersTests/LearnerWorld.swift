@@ -108,8 +108,8 @@ final class LearnerWorld {
         return UnsafeBufferPointer(start: arrays.itemIndex.pointer + query.lowerBound, count: query.count)
     }
 
-    /// The output of the feature network for one row of one task, by its definition.
-    func output(_ θ: [String: Matrix], task: Int, row: Int) -> Double {
+    /// The output of the feature network for one row of one task, by its definition; `masks` has one for every layer.
+    func output(_ θ: [String: Matrix], task: Int, row: Int, masks: [Matrix] = []) -> Double {
         let item = Int(arrays.itemIndex[row])
         let user = arrays.userIndex.map { Int($0[task]) } ?? -1
         func mean(_ name: String, _ ids: [Int32]) -> [Double] {
@@ -129,6 +129,7 @@ final class LearnerWorld {
         var layer = 0
         while let weight = θ["dense\(layer).weight"], let bias = θ["dense\(layer).bias"] {
             h = (h.times(weight) + bias).map { max($0, 0) }
+            if layer < masks.count { h = Matrix(1, h.columns, zip(h.elements, masks[layer].elements).map { $0 * $1 }) }
             layer += 1
         }
         return (h.times(θ["head.weight"]!) + θ["head.bias"]!).elements[0]

@@ -29,6 +29,19 @@ import Testing
         #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == thousandMultiplyAdds)
     }
 
+    /// Dropped units: products with masks, in training alone; the arithmetic of products is the same.
+    @Test func dropout() throws {
+        let options: [String: OptionValue] = ["algorithm": .text("maml"), "algorithm.inner_steps": .numbers([5])]
+        let plain = try Plans(try model(options))
+        let dropped = try Plans(try model(options.merging(["backbone.dropout": .numbers([0.5])]) { $1 }))
+        #expect(dropped.training.instructionCount == 350)
+        let sizes = [36, 10, 46] + Array(repeating: 50, count: 8)
+        #expect(dropped.training.multiplyAdds(sizes: sizes) == plain.training.multiplyAdds(sizes: sizes))
+        for plan in [\Plans.prediction, \.adaptation, \.supportLosses] {
+            #expect(dropped[keyPath: plan].instructionCount == plain[keyPath: plan].instructionCount)
+        }
+    }
+
     @Test func fineTune() throws {
         let plan = try training(["algorithm": .text("joint_training")])
         #expect(plan.instructionCount == 70)

@@ -73,6 +73,8 @@ class ColdStart(Preset):
     l2 : float or None
         Penalty on the squared embeddings, eight times as large on the content's weights and .4
         times on the attention's. None: 5e-4, times 500,000 / ratings where they are fewer.
+    dropout : float
+        Probability of dropping a hidden unit behind the attention while training.
     batch_size : int or None
         Users per outer step; None: a fortieth of them, from 8 to 96.
     **options
@@ -134,6 +136,7 @@ class ColdStart(Preset):
         factorisation: bool | Mapping[str, Any] = True,
         lr: float = 5e-3,
         l2: float | None = None,
+        dropout: float = 0.0,
         episodes: Episodes | None = Episodes(support=(0, 90), query=30),  # noqa: B008
         epochs: int = 28,
         patience: int | None = None,
@@ -150,7 +153,7 @@ class ColdStart(Preset):
             **options,
         )
         self.tokens, self.features, self.components = tokens, features, components
-        self.attention, self.lr, self.l2 = attention, lr, l2
+        self.attention, self.lr, self.l2, self.dropout = attention, lr, l2, dropout
         self.factorisation = factorisation
 
     def _components(self) -> dict[str, Component]:
@@ -160,7 +163,7 @@ class ColdStart(Preset):
                 tokens=self.tokens, features=self.features, l2=l2, weight_l2=8 * l2
             ),
             "algorithm": COMPONENTS["BayesianLinear"](
-                attention=self.attention, precision=10.0, l2=0.4 * l2
+                attention=self.attention, precision=10.0, l2=0.4 * l2, dropout=self.dropout
             ),
             "loss": COMPONENTS["Ordinal"](levels=tuple(self.levels_.tolist())),
             "optimizer": COMPONENTS["Adam"](lr=self.lr, beta2=0.99),

@@ -266,6 +266,8 @@ class MetaLearner(Parametrised):
     def partial_fit(self, tasks: TaskSet) -> float:
         """Take one outer step on all of `tasks`, as they are; return their mean meta-loss before.
 
+        What is random in training, hidden values and dropped units, follows the seed and `steps`.
+
         Raises
         ------
         InvalidValueError
@@ -440,6 +442,8 @@ class MetaLearner(Parametrised):
 
     def meta_gradient(self, tasks: TaskSet) -> tuple[float, dict[str, Floats]]:
         """Return the mean meta-loss over the tasks and its gradient, under the parameters' names.
+
+        Nothing in it is random: no value is hidden and no unit dropped.
 
         Raises
         ------

@@ -55,6 +55,10 @@ class MeLU(Preset):
     embedding_dim, hidden
         Of the network. Published: 32 and (64, 64); 16 does better on users and items held out of
         training.
+    dropout
+        Of the network's hidden units while training. On the validation scenarios of
+        ``mr.split.melu`` on MovieLens-1M, .4 lowers the RMSE of the best epoch by .006, a mean over
+        three seeds, and that epoch comes two to four later.
     inner_lr, inner_steps, order
         Of the inner loop, as in `MAML`. Published: a step size of 5e-6, which adapts nothing.
     lr
@@ -81,6 +85,7 @@ class MeLU(Preset):
         *,
         embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
+        dropout: float = 0.0,
         inner_lr: float = 0.03,
         inner_steps: int = 5,
         order: int = 2,
@@ -89,13 +94,14 @@ class MeLU(Preset):
     ) -> None:
         super().__init__(**options)
         self.embedding_dim, self.hidden, self.lr = embedding_dim, hidden, lr
+        self.dropout = dropout
         self.inner_lr, self.inner_steps, self.order = inner_lr, inner_steps, order
 
     def _components(self) -> dict[str, Component]:
         inner = {"inner_lr": self.inner_lr, "inner_steps": self.inner_steps, "order": self.order}
         return {
             "backbone": COMPONENTS["FeatureMLP"](
-                embedding_dim=self.embedding_dim, hidden=self.hidden
+                embedding_dim=self.embedding_dim, hidden=self.hidden, dropout=self.dropout
             ),
             "algorithm": COMPONENTS["MAML"](adapt="decision", **inner),
             "loss": COMPONENTS["SquaredError"](),
@@ -112,8 +118,8 @@ class FineTune(Preset):
 
     Parameters
     ----------
-    embedding_dim, hidden
-        Of the network.
+    embedding_dim, hidden, dropout
+        Of the network, as in `FeatureMLP`.
     inner_lr, inner_steps
         Of the fine-tuning.
     adapts : "head", "decision" or "all"
@@ -136,6 +142,7 @@ class FineTune(Preset):
         *,
         embedding_dim: int = 16,
         hidden: tuple[int, ...] = (64, 64),
+        dropout: float = 0.0,
         inner_lr: float = 0.02,
         inner_steps: int = 5,
         adapts: str = "decision",
@@ -144,12 +151,13 @@ class FineTune(Preset):
     ) -> None:
         super().__init__(**options)
         self.embedding_dim, self.hidden, self.lr = embedding_dim, hidden, lr
+        self.dropout = dropout
         self.inner_lr, self.inner_steps, self.adapts = inner_lr, inner_steps, adapts
 
     def _components(self) -> dict[str, Component]:
         return {
             "backbone": COMPONENTS["FeatureMLP"](
-                embedding_dim=self.embedding_dim, hidden=self.hidden
+                embedding_dim=self.embedding_dim, hidden=self.hidden, dropout=self.dropout
             ),
             "algorithm": COMPONENTS["JointTraining"](
                 inner_lr=self.inner_lr, inner_steps=self.inner_steps, adapt=self.adapts

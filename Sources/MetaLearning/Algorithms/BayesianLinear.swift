@@ -23,6 +23,9 @@ public struct BayesianLinear: MetaAlgorithm {
                 "Widths of the correction's hidden layers."),
             OptionSchema(
                 "l2", .number(minimum: 0), default: .numbers([0]), "Penalty on the squares of the attention's weights."),
+            OptionSchema(
+                "dropout", .fraction, default: .numbers([0]),
+                "Probability p of dropping a unit of the correction's hidden layers while training."),
         ],
         documentation: """
             The inner loop is one solve: the posterior of a linear head, with its variance.
@@ -32,7 +35,8 @@ public struct BayesianLinear: MetaAlgorithm {
             G = Φᵀ diag(1/n) Φ + diag(p),  w = μ + G⁻¹ Φᵀ diag(1/n) (y − offset − Φ μ),  var = φᵀ G⁻¹ φ + n.
             w₀, U, p and n are learned with the features, exactly through the solve.
             With `attention`, each query row looks at the support (a conditional neural process): what it sees corrects
-            the logits of a distribution over levels, or the mean where the loss has no levels.
+            the logits of a distribution over levels, or the mean where the loss has no levels. Training drops units of the
+            correction's hidden layers with probability `dropout`, as in "feature_mlp".
 
             With `growth`, diag(p) in G is diag(p + S g), for S support rows, and g is learned too: the more there is of a
             user, the more counts what is not there. That suits supports of clicks alone.
@@ -68,11 +72,14 @@ public struct BayesianLinear: MetaAlgorithm {
         isMarginal = options.text("objective") == "marginal"
         attention = SupportAttention(
             heads: options.integer("attention"), hidden: options.numbers("hidden").map { Int($0) },
-            l2: options.number("l2"))
+            l2: options.number("l2"), dropout: options.number("dropout"))
     }
 
     /// Yes.
     public var regressesTargets: Bool { true }
+
+    /// The attention's.
+    public var unitDropout: UnitDropout? { attention?.dropout }
 
     /// Prior, noise, and the attention's.
     public func parameters(for shape: RepresentationShape, levels: Int) -> [ParameterRequest] {

@@ -6,13 +6,16 @@ struct SupportAttention {
     private let heads: Int
     private let hidden: [Int]
     private let l2: Double
+    /// Units of the hidden layers that training drops.
+    let dropout: UnitDropout?
 
     /// Nil without heads.
-    init?(heads: Int, hidden: [Int], l2: Double) {
+    init?(heads: Int, hidden: [Int], l2: Double, dropout: Double) {
         guard heads > 0 else { return nil }
         self.heads = heads
         self.hidden = hidden
         self.l2 = l2
+        self.dropout = UnitDropout(rate: dropout, widths: hidden)
     }
 
     /// Columns of queries, keys and values: the tokens', up to a multiple of the heads.
@@ -79,7 +82,7 @@ struct SupportAttention {
                 ? h.matmul(weight)
                 : match.matmul(weight.slice(rows: 0..<first[0]))
                     + h.matmul(weight.slice(rows: first[0]..<first[0] + first[1]))
-            h = (product + θ["attention.dense\(index).bias"]).relu
+            h = (product + θ["attention.dense\(index).bias"]).relu.dropped(task.masks, layer: index)
         }
         return h.matmul(θ["attention.correction.weight"]) + θ["attention.correction.bias"]
     }

@@ -49,12 +49,20 @@ public protocol Backbone: Sendable {
     /// The widths of what `represent` gives for these fields.
     func shape(items: [FieldSchema], users: [FieldSchema]) -> RepresentationShape
     /// What is under the head, for rows of items and the task's user.
-    func represent(items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters) -> Representation
+    ///
+    /// - Parameter masks: one for every layer of `unitDropout`, `[rows, units]`, while training; else none.
+    func represent(
+        items: [FieldFeature], users: [FieldFeature], rows: Dimension, masks: [Value], _ θ: Parameters
+    ) -> Representation
+    /// The hidden units that training drops at random.
+    var unitDropout: UnitDropout? { get }
     /// The field of items that training hides more often than others, and how often.
     func dropout(items: [FieldSchema]) -> FieldDropout?
 }
 
 extension Backbone {
+    /// None.
+    public var unitDropout: UnitDropout? { nil }
     /// None.
     public func dropout(items: [FieldSchema]) -> FieldDropout? { nil }
 }

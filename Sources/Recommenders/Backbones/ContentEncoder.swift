@@ -75,7 +75,7 @@ public struct ContentEncoder: Backbone {
 
     /// The fields' sums.
     public func represent(
-        items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters
+        items: [FieldFeature], users: [FieldFeature], rows: Dimension, masks: [Value], _ θ: Parameters
     ) -> Representation {
         func encoded(_ field: FieldFeature) -> Value {
             let vectors = field.vectors(θ)

@@ -15,6 +15,9 @@ public struct FeatureMLP: Backbone {
                 "Penalty on the squares of the embeddings that an outer step touches."),
             OptionSchema(
                 "weight_l2", .number(minimum: 0), default: .numbers([0]), "The same for the weights of all layers."),
+            OptionSchema(
+                "dropout", .fraction, default: .numbers([0]),
+                "Probability p of dropping a hidden unit while training."),
         ],
         documentation: """
             Embeddings of item and user fields, side by side, into a fully connected network.
@@ -23,22 +26,32 @@ public struct FeatureMLP: Backbone {
             dense field the vector itself; item fields first, then the user's, in the order given. Then
             h₀ = x, hᵢ₊₁ = relu(hᵢ Wᵢ + bᵢ), output = hₙ W + b. An unknown value is a zero vector.
 
+            With `dropout` p, training takes mᵢ ⊙ relu(hᵢ Wᵢ + bᵢ) for hᵢ₊₁, each element of mᵢ being 0 with probability p,
+            else 1 / (1 − p); predictions, adaptation and `meta_gradient` use no mask. Every row of the support and of the
+            query has masks of its own, drawn anew for each task in each epoch and held through all inner steps. So the
+            meta-gradient is the exact gradient of the query's masked loss after descent on the support's. Were one mask
+            shared by all rows, E[m²] = 1 / (1 − p) would lengthen what a step on the support does to the query.
+
             Parameters: "embedding.<field>" [size, embedding_dim] (group embedding), "dense<i>.weight", "dense<i>.bias"
             (decision), "head.weight", "head.bias" (head).
 
             Lee, Im, Jang, Cho and Chung, "MeLU: Meta-Learned User Preference Estimator for Cold-Start Recommendation",
-            KDD 2019.
+            KDD 2019. Dropout: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: A Simple Way to
+            Prevent Neural Networks from Overfitting", JMLR 2014.
             """)
 
     private let embeddingDimension: Int
     private let hidden: [Int]
     private let l2: (tables: Double, weights: Double)
+    /// Of all hidden layers.
+    public let unitDropout: UnitDropout?
 
     /// From checked options.
     public init(_ options: Options) {
         embeddingDimension = options.integer("embedding_dim")
         hidden = options.numbers("hidden").map { Int($0) }
         l2 = (options.number("l2"), options.number("weight_l2"))
+        unitDropout = UnitDropout(rate: options.number("dropout"), widths: hidden)
     }
 
     /// Tables, layers, head.
@@ -81,7 +94,7 @@ public struct FeatureMLP: Backbone {
 
     /// relu layers.
     public func represent(
-        items: [FieldFeature], users: [FieldFeature], rows: Dimension, _ θ: Parameters
+        items: [FieldFeature], users: [FieldFeature], rows: Dimension, masks: [Value], _ θ: Parameters
     ) -> Representation {
         var h = concatenate(
             (items + users).map { field in
@@ -89,7 +102,7 @@ public struct FeatureMLP: Backbone {
                 return vectors.broadcast(to: Shape(rows, vectors.shape.columns))
             })
         for index in hidden.indices {
-            h = (h.matmul(θ["dense\(index).weight"]) + θ["dense\(index).bias"]).relu
+            h = (h.matmul(θ["dense\(index).weight"]) + θ["dense\(index).bias"]).relu.dropped(masks, layer: index)
         }
         return Representation(features: h)
     }
