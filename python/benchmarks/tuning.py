@@ -14,7 +14,7 @@ from typing import Any
 import metarec as mr
 
 RATES = {"inner_lr": (0.003, 0.1, "log"), "inner_steps": (1, 8), "lr": (1e-4, 3e-3, "log")}
-NETWORK = {"embedding_dim": [8, 16, 32], "epochs": (1, 10)}
+NETWORK = {"embedding_dim": [8, 16, 32], "epochs": (1, 10), "dropout": (0.0, 0.6)}
 SPACES: dict[str, dict[str, Any]] = {
     "MeLU": RATES | NETWORK,
     "FineTune": RATES | NETWORK,
