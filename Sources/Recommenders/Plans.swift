@@ -15,8 +15,11 @@ struct Plans {
     let supportLosses: Plan
 
     init(_ model: Model) throws {
-        func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
-        training = try compile { trace in
+        func compile(summed: Set<Int> = [], _ outputs: (Model.Trace) -> [Value]) throws -> Plan {
+            try Plan(outputs(model.trace()), summed: summed)
+        }
+        let layers = model.specs.indices.filter { !model.specs[$0].isTable }
+        training = try compile(summed: Set(layers.map { 1 + $0 })) { trace in
             let objective = model.algorithm.metaObjective(trace.task)
             return [objective.loss] + objective.gradients
         }
