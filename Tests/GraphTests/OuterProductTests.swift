@@ -48,7 +48,6 @@ import Testing
         }
     }
 
-    /// 100 tasks, so that there is more than one run and a product in more than one piece.
     @Test(arguments: [1, 2, 31, 100], Precision.allCases)
     func theNumberOfThreadsChangesNoBit(count: Int, precision: Precision) throws {
         var generator = TestGenerator(7)
@@ -60,6 +59,23 @@ import Testing
             let together = try sums(
                 tasks: tasks, parameters: parameters, steps: 1, firstOrder: false, threads: threads, precision)
             #expect(together == alone)
+        }
+    }
+
+    /// Of whole numbers, so exactly: a product that is computed in several pieces.
+    @Test(arguments: [1, 2, 5]) func largeProducts(threads: Int) throws {
+        let (rows, columns, count) = (130, 70, 40)
+        let graph = Graph()
+        let (u, d) = (graph.input(0, Shape(1, .fixed(rows))), graph.input(1, Shape(1, .fixed(columns))))
+        let tasks = (0..<count).map { task in
+            TestTask(inputs: [Matrix(1, rows) { Double(task + $1) }, Matrix(1, columns) { Double($1 - task) }])
+        }
+        let output = u.matmul(d, transposed: true, false)
+        let program = try TestProgram([output], summed: [0], without: [], tasks: tasks, .double)
+        let sum = try program.sums(of: [output.shape], from: 0, scale: 2, threads: threads)[0]
+        for place in sum.indices {
+            let (row, column) = (place / columns, place % columns)
+            #expect(sum[place] == 1 + 2 * Double((0..<count).reduce(0) { $0 + ($1 + row) * (column - $1) }))
         }
     }
 
