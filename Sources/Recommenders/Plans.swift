@@ -17,7 +17,8 @@ struct Plans {
     init(_ model: Model) throws {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
         let objective = model.algorithm.metaObjective(model.trace(training: true).task)
-        training = try Plan([objective.loss] + objective.gradients)
+        let layers = model.specs.indices.filter { !model.specs[$0].isTable }
+        training = try Plan([objective.loss] + objective.gradients, summed: Set(layers.map { 1 + $0 }))
         prediction = try compile { trace in
             let output = model.algorithm.output(trace.task)
             return [trace.predictions(output, trace.task.θ)]

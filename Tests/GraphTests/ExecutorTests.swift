@@ -22,14 +22,7 @@ import Testing
 
     /// All outputs but the first summed over the tasks, each on top of 1.
     private func sums(_ program: TestProgram, threads: Int, scale: Double) throws -> [[Double]] {
-        let targets = network.θ.map { value in
-            let count = value.shape.rows.fixedValue! * value.shape.columns.fixedValue!
-            return Buffer([Double](repeating: 1, count: count), program.precision)
-        }
-        try program.run(
-            threads: threads,
-            sums: targets.enumerated().map { .init(output: 1 + $0.offset, into: $0.element.pointer, scale: scale) })
-        return targets.map { $0.numbers(program.precision) }
+        try program.sums(of: network.θ.map(\.shape), scale: scale, threads: threads)
     }
 
     @Test(arguments: [1, 2, 31, 32, 33, 100], Precision.allCases)

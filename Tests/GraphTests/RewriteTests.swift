@@ -50,7 +50,7 @@ import Testing
         let isCheaper = try [(1, false), (4, false), (1, true), (4, true)].map { steps, firstOrder in
             let outputs = Recommender().maml(steps: steps, firstOrder: firstOrder)
             let costs = try ([[], [leftOut]] as [Set<Rewrite>]).map { without in
-                let plan = try Plan(outputs, without: without)
+                let plan = try Plan(outputs, summed: [1, 2, 3, 4], without: without)
                 let sizes = [36, 10, 46, 9, 9, 9]
                 return leftOut == .inPlace
                     ? [plan.arena(sizes: sizes).planned] : [plan.instructionCount, plan.multiplyAdds(sizes: sizes)]

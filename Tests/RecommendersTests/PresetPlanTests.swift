@@ -19,7 +19,7 @@ import Testing
     private func training(_ options: [String: OptionValue]) throws -> Plan { try Plans(try model(options)).training }
 
     /// Counted, not reasoned: a lost rewrite shows here. Fewer is better; then lower the numbers.
-    @Test(arguments: [(1, 2, 109, 2843), (5, 2, 316, 9586), (1, 1, 75, 1277), (5, 1, 158, 3572)])
+    @Test(arguments: [(1, 2, 108, 2835), (5, 2, 315, 9578), (1, 1, 73, 1269), (5, 1, 156, 3564)])
     func melu(steps: Int, order: Int, instructions: Int, thousandMultiplyAdds: Int) throws {
         let plan = try training([
             "algorithm": .text("maml"), "algorithm.inner_steps": .numbers([Double(steps)]),
@@ -44,8 +44,8 @@ import Testing
 
     @Test func fineTune() throws {
         let plan = try training(["algorithm": .text("joint_training")])
-        #expect(plan.instructionCount == 70)
-        #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == 1737)
+        #expect(plan.instructionCount == 69)
+        #expect(plan.multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8)) / 1000 == 1729)
     }
 
     /// A candidate of an adapted user, by hand: with factors, 128 S + S 64 for the first layer of 128 item columns,

@@ -51,10 +51,10 @@ public final class TestProgram {
 
     /// Compiles the outputs and copies all numbers.
     public init(
-        _ outputs: [Value], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
+        _ outputs: [Value], summed: Set<Int> = [], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
         tasks: [TestTask] = [TestTask()], _ precision: Precision
     ) throws {
-        plan = try Plan(outputs, without: leftOut)
+        plan = try Plan(outputs, summed: summed, without: leftOut)
         self.precision = precision
         executor = Executor(
             plan, precision,

@@ -19,6 +19,7 @@ REWRITES = (
     "epilogues",
     "chains",
     "hoisting",
+    "outer-products",
     "placing",
     "in-place",
 )

@@ -37,8 +37,6 @@ public final class Executor {
 
     /// The most runs that tasks are divided into: enough for many threads, few enough to sum cheaply.
     public static let maximumRuns = 16
-    /// Elements of a sum that one thread adds up over the runs at a time: they stay in its nearest cache.
-    private static let pieceLength = 4096
 
     /// What is run.
     public let plan: Plan
@@ -52,7 +50,7 @@ public final class Executor {
     private let layout: TaskLayout
     private let shared: Worker
     private let sharedMemory: Buffer
-    private var partialSums = Buffer(byteCount: 0)
+    private let sums: TaskSums
 
     /// Prepares to run `plan` in `precision`.
     public init(_ plan: Plan, _ precision: Precision, _ interface: Interface) {
@@ -64,6 +62,7 @@ public final class Executor {
         chains = plan.chains.map(PreparedChain.init)
         kernels = precision.kernels.pointee
         layout = TaskLayout(plan, precision)
+        sums = TaskSums(plan, precision)
         shared = Worker(plan, layout, precision, interface)
         shared.resolve()
         var total = 0
@@ -107,54 +106,23 @@ public final class Executor {
         prepare(threads: team.threads, parameters)
         let order = order(of: runs, count: count, cost)
 
-        var stride = 0
-        let parts = sums.map { sum in
-            let output = plan.outputs[sum.output]
-            let count = fixed(output.rows) * fixed(output.columns)
-            defer { stride += Buffer.padded(count * precision.elementSize) }
-            return PartialSum(output: sum.output, count: count, offset: stride)
-        }
-        // Runs on different threads do not share a cache line, nor the line fetched beside it.
-        stride = (stride + 127) & ~127
-        if partialSums.byteCount < stride * runs { partialSums = Buffer(byteCount: stride * runs) }
-
+        self.sums.begin(sums, count: count, runs: runs)
         try team.parallel(count: runs, poll: poll) { place, thread, tick in
             let run = order[place]
             let worker = workers[thread]
-            let partial = partialSums.pointer + run * stride
             let tasks = Executor.tasks(of: run, of: runs, count: count)
             for task in tasks {
                 try tick((Double(place) + Double(task - tasks.lowerBound) / Double(tasks.count)) / Double(runs))
                 let isFirst = task == tasks.lowerBound
                 try load(task, thread, worker)
-                for index in parts.indices where isFirst {
-                    worker.setOutput(parts[index].output, partial + parts[index].offset)
-                }
+                self.sums.request(from: worker, task: task, run: run, isFirst: isFirst)
                 worker.resolve()
                 execute(instructions, worker)
-                for index in parts.indices {
-                    let target = partial + parts[index].offset
-                    if isFirst {
-                        worker.copyOutput(parts[index].output, to: target)
-                    } else {
-                        add(worker.output(parts[index].output), to: target)
-                    }
-                }
+                self.sums.take(from: worker, task: task, run: run, isFirst: isFirst)
                 store(task, thread, worker)
             }
         }
-        let pieces = parts.indices.flatMap { index in
-            Swift.stride(from: 0, to: parts[index].count, by: Executor.pieceLength).map { (index, $0) }
-        }
-        try team.parallel(count: pieces.count) { number, _, _ in
-            let (index, start) = pieces[number]
-            let offset = start * precision.elementSize
-            for run in 0..<runs {
-                kernels.axpy(
-                    Int64(min(Executor.pieceLength, parts[index].count - start)), sums[index].scale,
-                    partialSums.pointer + run * stride + parts[index].offset + offset, sums[index].target + offset)
-            }
-        }
+        try self.sums.end(count: count, runs: runs, team)
     }
 
     /// `run` by a team of its own.
@@ -196,30 +164,6 @@ public final class Executor {
             switch slot.owner {
             case .parameter, .shared: for worker in workers { worker.bases[index] = shared.bases[index] }
             case .input, .arena: break
-            }
-        }
-    }
-
-    // MARK: Sums
-
-    /// A sum of one output over a run: its size and its place among the run's sums.
-    private struct PartialSum {
-        var output: Int
-        var count: Int
-        var offset: Int
-    }
-
-    private func fixed(_ dimension: Int32) -> Int { plan.dimensions[Int(dimension)].fixedValue ?? 0 }
-
-    private func add(_ view: MatrixView, to target: UnsafeMutableRawPointer) {
-        let axpy = kernels.axpy
-        if view.stride == view.columns || view.rows == 1 {
-            axpy(Int64(view.rows * view.columns), 1, view.pointer, target)
-        } else {
-            for row in 0..<view.rows {
-                axpy(
-                    Int64(view.columns), 1, view.pointer + row * view.stride * precision.elementSize,
-                    target + row * view.columns * precision.elementSize)
             }
         }
     }

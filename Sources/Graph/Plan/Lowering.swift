@@ -56,7 +56,7 @@ public final class Lowering {
         }
     }
 
-    func plan() -> Plan {
+    func plan(_ summands: [Int: [Summand]]) -> Plan {
         place()
         var order: [Int] = []
         for id in graph.nodes.indices where needed.contains(id) && fusion.root[id] == id { order.append(id) }
@@ -79,7 +79,7 @@ public final class Lowering {
         }
         return Plan(
             dimensions: dimensions.elements, coefficients: coefficients.elements, slots: slots, chains: chains,
-            prologue: prologue, instructions: instructions, outputs: results)
+            prologue: prologue, instructions: instructions, outputs: results, summands: summands)
     }
 
     // MARK: Placing

@@ -37,6 +37,8 @@ public struct Plan: Sendable {
     /// Run for each task.
     let instructions: [Instruction]
     let outputs: [Output]
+    /// By output: the parts of its sum over the tasks, where it is not summed as it is.
+    let summands: [Int: [Summand]]
     /// How many sizes a task must bring: one more than the largest symbol in use.
     let symbolCount: Int
 
@@ -76,22 +78,27 @@ public struct Plan: Sendable {
     /// Compiles the graph that computes `outputs`, `without` some rewrites: unless it is said, those that the
     /// environment variable `METAREC_WITHOUT` names.
     ///
+    /// - Parameter summed: the outputs of which nothing but their sum over the tasks is wanted.
     /// - Throws: the first misfit of shapes met while the graph was traced, outputs of different graphs, or an unknown
     ///   name in `METAREC_WITHOUT`.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
-    public init(_ outputs: [Value], without leftOut: Set<Rewrite>? = nil) throws(MetarecError) {
+    public init(
+        _ outputs: [Value], summed: Set<Int> = [], without leftOut: Set<Rewrite>? = nil
+    ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
         guard outputs.allSatisfy({ $0.graph === outputs[0].graph }) else {
             throw MetarecError.value("outputs: they belong to different graphs")
         }
         let standard = try Rewrite.standard.get()
         let rewrites = leftOut.map { leftOut in Rewrite.allCases.filter { !leftOut.contains($0) } } ?? standard
-        self = Lowering(packTransposes(simplify(outputs, rewrites)), rewrites).plan()
+        let (separated, summands) = separateOuterProducts(
+            simplify(outputs, rewrites), summed: rewrites.contains(.outerProducts) ? summed : [])
+        self = Lowering(packTransposes(separated), rewrites).plan(summands)
     }
 
     init(
         dimensions: [Dimension], coefficients: [Coefficient], slots: [Slot], chains: [Chain], prologue: [Instruction],
-        instructions: [Instruction], outputs: [Output]
+        instructions: [Instruction], outputs: [Output], summands: [Int: [Summand]]
     ) {
         self.dimensions = dimensions
         self.coefficients = coefficients
@@ -100,6 +107,7 @@ public struct Plan: Sendable {
         self.prologue = prologue
         self.instructions = instructions
         self.outputs = outputs
+        self.summands = summands
         var symbols: [Symbol] = coefficients.flatMap { $0.numerator + $0.denominator }
         for case .symbol(let symbol) in dimensions { symbols.append(symbol) }
         symbolCount = (symbols.map(\.id).max() ?? -1) + 1

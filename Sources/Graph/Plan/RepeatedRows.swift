@@ -144,7 +144,7 @@ private func stackOfSums(_ binary: Binary, _ a: Value, _ b: Value) -> Value? {
 }
 
 /// The parts of a stack, or of a multiple of one.
-private func stackedParts(_ value: Value) -> [Value]? {
+func stackedParts(_ value: Value) -> [Value]? {
     if let scale = value.operation as? Scale {
         return stackedParts(value.operands[0])?.map { $0.scaled(by: scale.coefficient) }
     }

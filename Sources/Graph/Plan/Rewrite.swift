@@ -21,6 +21,8 @@ public enum Rewrite: String, CaseIterable, Sendable {
     case chains
     /// What no task changes once per run.
     case hoisting
+    /// Sums over the tasks of outer products as one product of all tasks' rows.
+    case outerProducts = "outer-products"
     /// Parts of a concatenation or a stack computed where they belong.
     case placing
     /// A result over an operand that dies.
