@@ -8,17 +8,25 @@ import metarec as mr
 
 PRESET, NETWORK = "ColdStart", "ColdStart(factorisation=False)"
 MOST_EPOCHS, PATIENCE = 30, 4
-# MeLU's network; MAML and its relatives take five inner steps on the decision layers.
-INNER = {"inner_lr": 0.01, "inner_steps": 5}
+DROPOUTS = (0.0, 0.2, 0.4, 0.6)
 
+
+def on_melus_network(algorithm: Any) -> Callable[..., mr.MetaLearner]:
+    """Return a maker of learners with this algorithm, of MeLU's network."""
+    return lambda dropout, **options: mr.MetaLearner(
+        algorithm=algorithm, backbone=mr.FeatureMLP(dropout=dropout), **options
+    )
+
+
+INNER = {"inner_lr": 0.01, "inner_steps": 5}
 LEARNERS: dict[str, Callable[..., mr.MetaLearner]] = {
     "FineTune": mr.FineTune,
     "MeLU": mr.MeLU,
-    "MAML": lambda **o: mr.MetaLearner(algorithm=mr.MAML(**INNER), **o),
-    "MAML, first order": lambda **o: mr.MetaLearner(algorithm=mr.MAML(order=1, **INNER), **o),
-    "ANIL": lambda **o: mr.MetaLearner(algorithm=mr.ANIL(**INNER), **o),
-    "Reptile": lambda **o: mr.MetaLearner(algorithm=mr.Reptile(**INNER), **o),
-    "Meta-SGD": lambda **o: mr.MetaLearner(algorithm=mr.MetaSGD(**INNER), **o),
+    "MAML": on_melus_network(mr.MAML(**INNER)),
+    "MAML, first order": on_melus_network(mr.MAML(order=1, **INNER)),
+    "ANIL": on_melus_network(mr.ANIL(**INNER)),
+    "Reptile": on_melus_network(mr.Reptile(**INNER)),
+    "Meta-SGD": on_melus_network(mr.MetaSGD(**INNER)),
 }
 BASELINES: dict[str, Callable[[int, int | None], Any]] = {
     "ALS, fold-in": lambda seed, threads: mr.baselines.ALS(seed=seed, threads=threads),
@@ -36,8 +44,8 @@ class Trainer:
     """Trains every model once a seed, on the whole training part; validation chooses before.
 
     What is chosen, with the first seed, on `splits.train` and `splits.validation`: the number of
-    epochs of a meta-learner, how `BayesianMF` uses the scale. The preset chooses by itself, with
-    every seed.
+    epochs and the dropout of a meta-learner, how `BayesianMF` uses the scale. The preset chooses by
+    itself, with every seed.
     """
 
     def __init__(self, splits: mr.split.Splits, seeds: Sequence[int], threads: int | None) -> None:
@@ -82,9 +90,9 @@ class Trainer:
             return mr.BayesianMF(seed=seed, threads=self.threads, probits=probits), ""
         if name in BASELINES:
             return BASELINES[name](seed, self.threads), ""
-        epochs = self._once(("epochs", name), lambda: self._best_epochs(name))
-        options = {"epochs": epochs, "patience": None, "threads": self.threads}
-        return LEARNERS[name](seed=seed, **options), f"{epochs} epochs, "
+        chosen = self._once(("chosen", name), lambda: self._chosen(name))
+        model = LEARNERS[name](seed=seed, patience=None, threads=self.threads, **chosen)
+        return model, f"{chosen['epochs']} epochs, dropout {chosen['dropout']}, "
 
     def _calibrated(self) -> mr.BayesianMF:
         """Return the factorisation that learned the use of the scale on validation."""
@@ -92,11 +100,17 @@ class Trainer:
         train, validation = self.splits.train, self.splits.validation
         return self._once(("calibrated",), lambda: model.fit(train, validation, progress=False))
 
-    def _best_epochs(self, name: str) -> int:
+    def _chosen(self, name: str) -> dict[str, Any]:
+        """Return the dropout and the number of epochs with the least loss on validation."""
         options = {"epochs": MOST_EPOCHS, "patience": PATIENCE, "threads": self.threads}
-        model = LEARNERS[name](seed=self.seeds[0], **options)
-        model.fit(self.splits.train, validation=self.splits.validation, progress=False)
-        return int(min(model.history_, key=lambda row: row["validation"])["epoch"])
+        tried = []
+        for dropout in DROPOUTS:
+            model = LEARNERS[name](seed=self.seeds[0], dropout=dropout, **options)
+            model.fit(self.splits.train, validation=self.splits.validation, progress=False)
+            best = min(model.history_, key=lambda row: row["validation"])
+            tried.append((best["validation"], dropout, int(best["epoch"])))
+        _, dropout, epochs = min(tried)
+        return {"dropout": dropout, "epochs": epochs}
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         if key not in self._kept:
