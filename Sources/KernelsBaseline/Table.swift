@@ -63,7 +63,8 @@ public nonisolated(unsafe) let floatKernels = allocate(
         },
         log_determinant: { n, l, lRow, out in
             Cholesky<Float>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
-        }))
+        },
+        level_mixture: { LevelMixture.run($0.pointee) }))
 
 /// The kernels over `Double`.
 public nonisolated(unsafe) let doubleKernels = allocate(
@@ -116,7 +117,8 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         },
         log_determinant: { n, l, lRow, out in
             Cholesky<Double>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
-        }))
+        },
+        level_mixture: { LevelMixture.run($0.pointee) }))
 
 /// A copy that lives as long as the process.
 private func allocate(_ table: mr_kernels) -> UnsafePointer<mr_kernels> {

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metarec import _metarec
 from metarec.adapted import AdaptedUser
 from metarec.blend import KINDS
 from metarec.checkpoint import Checkpoint
@@ -24,11 +25,10 @@ from metarec.learner import Floats
 from metarec.mixture import Evidence, Mixture
 from metarec.presets import _PARTS, Preset
 from metarec.pretence import pretences
-from metarec.scorer import TaskScorer
+from metarec.scorer import MixtureScorer
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress
-from metarec.vocabulary import as_values
 
 #: Other epochs than all are trained where that is so much better on what was held out.
 CLEARLY = 0.995
@@ -395,12 +395,11 @@ class ColdStart(Preset):
     ) -> AdaptedUser:
         """Adapt to one user, as `MetaLearner.adapt`."""
         adapted = super().adapt(items, ratings, user)
-        if self._mixture is None:
-            return adapted
-        given = as_values(items, "items")
-        support, quick = adapted._support, adapted._native
-        scorer = TaskScorer(self, support.codes, support.ratings, support.features, quick)
-        return AdaptedUser(scorer, self, given, support)
+        if self._mixture is not None:
+            task = adapted._support.task(self._items)
+            network = cast(_metarec.Adapted, adapted._native)
+            adapted._native = MixtureScorer(network, self._mixture, self._tasks(task))
+        return adapted
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
