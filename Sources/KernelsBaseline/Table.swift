@@ -50,6 +50,9 @@ public nonisolated(unsafe) let floatKernels = allocate(
         scale: { n, alpha, x in Vector<Float>.scale(Int(n), Float(alpha), typed(x)) },
         clamp: { n, low, high, x in Vector<Float>.clamp(Int(n), Float(low), Float(high), typed(x)) },
         sum_of_squares: { n, x in Reduction<Float>.sumOfSquares(Int(n), typed(x)) },
+        add_squares: { rows, columns, a, aRow, out in
+            Reduction<Float>.addSquares(Int(rows), Int(columns), typed(a), Int(aRow), typed(out))
+        },
         convert_float: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in
@@ -104,6 +107,9 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         scale: { n, alpha, x in Vector<Double>.scale(Int(n), Double(alpha), typed(x)) },
         clamp: { n, low, high, x in Vector<Double>.clamp(Int(n), Double(low), Double(high), typed(x)) },
         sum_of_squares: { n, x in Reduction<Double>.sumOfSquares(Int(n), typed(x)) },
+        add_squares: { rows, columns, a, aRow, out in
+            Reduction<Double>.addSquares(Int(rows), Int(columns), typed(a), Int(aRow), typed(out))
+        },
         convert_float: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in

@@ -281,13 +281,13 @@ class BayesianMF(DistributionEstimator):
         return _metarec.score_items(self._factors, user, self._item_columns(), items, threads)
 
     def _item_columns(self) -> NDArray[np.float32]:
-        """Return every item's (b, 1, q) as a column; made at first use, again for other factors."""
+        """Return every item's (1, q, b) as a column; made at first use, again for other factors."""
         kept = self.__dict__.get("_columns")
         if kept is None or kept[0] is not self._factors:
             factors = self._factors["item_factors"].transpose(0, 2, 1)
             samples, size, items = factors.shape
             columns = np.ones((samples, size + 1, items + 16), np.float32)
-            columns[:, :1, :items], columns[:, 2:, :items] = factors[:, :1], factors[:, 1:]
+            columns[:, 1:, :items] = np.roll(factors, -1, axis=1)
             kept = self._columns = self._factors, columns
         columns = kept[1]
         return columns

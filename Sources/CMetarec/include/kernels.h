@@ -170,6 +170,8 @@ typedef struct mr_kernels {
     void (*scale)(int64_t n, double alpha, void *x);                 /* x *= alpha */
     void (*clamp)(int64_t n, double low, double high, void *x);
     double (*sum_of_squares)(int64_t n, const void *x);              /* accumulated in double, in a fixed order */
+    /* out[j] += sum of a[i, j]^2 over the rows, in order. */
+    void (*add_squares)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out);
     void (*convert_float)(int64_t n, const float *x, void *out);     /* to the table's type */
     void (*convert_double)(int64_t n, const double *x, void *out);
     /* Without g: the missed steps alone. */

@@ -278,7 +278,7 @@ int32_t mr_factorisation_predict(const mr_factors *factors, double mean, mr_task
 int32_t mr_factorisation_fold(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads, mr_poll poll,
                               float *out_user, mr_error *error);
 /* Mean and variance of that user's rating of items, -1: unknown. item_columns [samples, dimension + 1, stride] has of
- * every item its bias, a 1 and its factors, a column; stride is at least items + 17. */
+ * every item a 1, its factors and its bias, a column; stride is at least items + 17. */
 int32_t mr_factorisation_score(const mr_factors *factors, double mean, float *user, const float *item_columns,
                                int64_t stride, const int32_t *_Nullable items, int64_t count, int64_t threads,
                                mr_poll poll, double *out_means, double *out_variances, mr_error *error);
