@@ -68,7 +68,7 @@ static PyMethodDef functions[] = {
      "Means and variances of that user's ratings of items (int32, -1: unknown), float64 [items] each.\n"
      "item_columns, float32 [samples, rank + 2, at least the items + 17], has a column (1, factors, bias) of each."},
     {"mix_levels", KEYWORD_METHOD(mix_levels),
-     "mix_levels(given, kind, means, variances, levels, cuts, lines, weights)\n--\n\n"
+     "mix_levels(given, kind, means, variances, levels, cuts, lines, weights, threads)\n--\n\n"
      "Log-linear mixture [rows, levels] of a distribution and of ordered probits of moments [probits, rows]; row r\n"
      "has the cuts [2, probits, levels - 1], the lines (slope, shift, stretch) and the weights of kind[r]."},
     {"ordered_probit", KEYWORD_METHOD(ordered_probit),

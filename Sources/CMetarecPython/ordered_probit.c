@@ -85,11 +85,14 @@ PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs)
 /* All arguments are arrays; the shapes follow from `given` and `weights`. */
 PyObject *mix_levels(PyObject *module, PyObject *args, PyObject *kwargs) {
     (void)module;
-    static char *keywords[] = {"given", "kind", "means", "variances", "levels", "cuts", "lines", "weights", NULL};
-    PyObject *arguments[8];
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOO:mix_levels", keywords, &arguments[0], &arguments[1],
+    static char *keywords[] = {"given", "kind", "means", "variances", "levels", "cuts", "lines", "weights",
+                               "threads", NULL};
+    PyObject *arguments[9];
+    int64_t threads;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOO:mix_levels", keywords, &arguments[0], &arguments[1],
                                      &arguments[2], &arguments[3], &arguments[4], &arguments[5], &arguments[6],
-                                     &arguments[7]))
+                                     &arguments[7], &arguments[8]) ||
+        !integer_from(arguments[8], "threads", 0, &threads))
         return NULL;
     PyArrayObject *given =
         borrow_matrix(arguments[0], "given", ELEMENT_FLOAT64, ANY_LENGTH, ANY_LENGTH, "[rows, levels]");
@@ -125,7 +128,8 @@ PyObject *mix_levels(PyObject *module, PyObject *args, PyObject *kwargs) {
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_mixture_probabilities(&mixture, rows, given_data, kind_data, mean_data, variance_data, out, &error);
+    status = mr_mixture_probabilities(&mixture, rows, given_data, kind_data, mean_data, variance_data, threads, out,
+                                      &error);
     Py_END_ALLOW_THREADS
     if (!succeeded(status, &error)) Py_CLEAR(result);
     return result;

@@ -127,8 +127,8 @@ public func mr_factorisation_score(
 @c @implementation
 public func mr_mixture_probabilities(
     _ mixture: UnsafePointer<mr_mixture>, _ rows: Int64, _ given: UnsafePointer<Double>, _ kind: UnsafePointer<UInt8>,
-    _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>,
-    _ error: UnsafeMutablePointer<mr_error>
+    _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>, _ threadCount: Int64,
+    _ out: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let mixture = mixture.pointee
@@ -137,7 +137,8 @@ public func mr_mixture_probabilities(
             kinds: count(mixture.kind_count, "kinds"), values: mixture.levels, cuts: mixture.cuts,
             lines: mixture.lines, weights: mixture.weights
         ).probabilities(
-            rows: count(rows, "rows"), given: given, kind: kind, means: means, variances: variances, into: out)
+            rows: count(rows, "rows"), given: given, kind: kind, means: means, variances: variances, into: out,
+            threads: threads(threadCount))
     }
 }
 

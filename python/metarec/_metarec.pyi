@@ -215,6 +215,7 @@ def mix_levels(
     cuts: NDArray[np.float64],
     lines: NDArray[np.float64],
     weights: NDArray[np.float64],
+    threads: int,
 ) -> NDArray[np.float64]:
     """Return the log-linear mixture of a distribution and of ordered probits, [rows, levels]."""
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from metarec import _metarec
 from metarec.arrays import under
+from metarec.baselines.als import as_threads
 from metarec.blend import KINDS, logs_of, nearest, pooled, weights_by_kind
 from metarec.decisions import Floats
 from metarec.estimator import State
@@ -128,6 +129,7 @@ class Mixture:
             np.array([[p.cuts for p in kind] for kind in probits]),
             np.array([[(p.slope, p.shift, p.stretch) for p in kind] for kind in probits]),
             np.array([self.weights[kind] for kind in KINDS[::-1]]),
+            as_threads(self.partners[0].threads),
         )
 
     # In files

@@ -310,7 +310,8 @@ typedef struct mr_mixture {
 
 /* out [rows, level_count], given likewise; kind [rows] below kind_count; means, variances [part_count, rows]. */
 int32_t mr_mixture_probabilities(const mr_mixture *mixture, int64_t rows, const double *given, const uint8_t *kind,
-                                 const double *means, const double *variances, double *out, mr_error *error);
+                                 const double *means, const double *variances, int64_t threads, double *out,
+                                 mr_error *error);
 
 /* ---- Metrics ---- */
 

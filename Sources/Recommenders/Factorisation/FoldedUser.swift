@@ -176,7 +176,8 @@ public struct FoldedUser: @unchecked Sendable {
         _ size: (m: Int, n: Int, k: Int)
     ) {
         var product = mr_gemm(
-            m: Int64(size.m), n: Int64(size.n), k: Int64(size.k), a: a, a_row: Int64(fold.factors.dimension + 1), a_column: 1,
+            m: Int64(size.m), n: Int64(size.n), k: Int64(size.k), a: a, a_row: Int64(fold.factors.dimension + 1),
+            a_column: 1,
             b: b, b_row: Int64(bRow), c: c, c_row: Int64(FoldedUser.block), d: nil, d_row: 0, mask: nil,
             mask_row: 0, alpha: 1, epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
         Precision.float.kernels.pointee.gemm(&product)

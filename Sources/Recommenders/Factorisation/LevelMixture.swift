@@ -21,6 +21,8 @@ public struct LevelMixture: @unchecked Sendable {
     /// Least probability of a distribution that is mixed.
     private static let floor = 1e-9
     private static let block = 256
+    /// Blocks from which on another thread is worth waking.
+    private static let blocksPerThread = 4
 
     /// Arrays of the shapes given at each property.
     public init(
@@ -37,21 +39,26 @@ public struct LevelMixture: @unchecked Sendable {
     ///   - given: [rows, levels]: the given distribution.
     ///   - kind: [rows]: 0 ..< kinds.
     ///   - means, variances: [parts, rows].
-    ///   - out: [rows, levels]; rows sum to one.
+    ///   - out: [rows, levels]; rows sum to one. A row's are the same whatever the others, and the threads, are.
     /// - Throws: a number that is not finite, a variance that is not above 0.
     public func probabilities(
         rows: Int, given: UnsafePointer<Double>, kind: UnsafePointer<UInt8>, means: UnsafePointer<Double>,
-        variances: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
-    ) throws(MetarecError) {
-        guard levels > 0, parts > 0 else { throw .value("levels, probits: none, wanted at least one") }
-        let memory = Memory(levels: levels, parts: parts)
+        variances: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>, threads: Int
+    ) throws {
+        guard levels > 0, parts > 0 else { throw MetarecError.value("levels, probits: none, wanted at least one") }
+        var blocks: [(kind: Int, rows: ArraySlice<Int>)] = []
         for one in 0..<kinds {
-            var chosen: [Int] = []
-            for row in 0..<rows where kind[row] == one { chosen.append(row) }
+            let chosen = (0..<rows).filter { kind[$0] == one }
             for start in stride(from: 0, to: chosen.count, by: LevelMixture.block) {
-                let end = min(start + LevelMixture.block, chosen.count)
-                try mix(one, chosen[start..<end], of: rows, given, means, variances, into: out, memory)
+                blocks.append((one, chosen[start..<min(start + LevelMixture.block, chosen.count)]))
             }
+        }
+        let threads = min(threads, max(1, blocks.count / LevelMixture.blocksPerThread))
+        let memory = (0..<threads).map { _ in Memory(levels: levels, parts: parts) }
+        nonisolated(unsafe) let (given, means, variances, out) = (given, means, variances, out)
+        try parallel(count: blocks.count, threads: threads) { block, thread, _ in
+            let (kind, chosen) = blocks[block]
+            try mix(kind, chosen, of: rows, given, means, variances, into: out, memory[thread])
         }
     }
 
