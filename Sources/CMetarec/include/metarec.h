@@ -64,6 +64,7 @@ typedef struct mr_field {
     int64_t id_count;
     const int64_t *_Nullable offsets; /* bag: [rows + 1] */
     const void *_Nullable vectors;  /* dense: [rows, size] */
+    int32_t is_constant;            /* dense: 1 where nobody writes the vectors as long as the table lives */
 } mr_field;
 
 int32_t mr_features_create(int64_t rows, const mr_field *_Nullable fields, int64_t field_count,
