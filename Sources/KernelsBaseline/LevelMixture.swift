@@ -4,6 +4,8 @@ import CMetarec
 enum LevelMixture {
     typealias V = SIMD8<Double>
 
+    /// A part of less weight changes no probability by more than rounding in single precision does.
+    private static let leastWeight = 1e-7
     /// Most steps of Newton's method, and the share of the levels' range that its result may be off.
     private static let (mostSteps, tolerance) = (60, 1e-10)
 
@@ -19,6 +21,7 @@ enum LevelMixture {
             }
             for number in 0..<Int(mixture.part_count) {
                 let part = mixture.parts[number]
+                if part.weight < leastWeight { continue }
                 probabilities(part, mixture, start, into: scratch)
                 for level in 0..<count {
                     let log = V.fastLog(bounded(load(UnsafePointer(scratch + 8 * level)), by: mixture.floor))
@@ -74,6 +77,13 @@ enum LevelMixture {
             let distance = V.maximum(error, zero - error)
             let isClosing = V.ifLess(V(repeating: tolerance * range), distance, zero, else: open)
             open = open - isClosing
+            if open.largest == 0 {
+                for level in 0..<count {
+                    let old: V = load(UnsafePointer(p + 8 * level))
+                    store(V.ifLess(zero, isClosing, old / sum, else: old), p + 8 * level)
+                }
+                return
+            }
             let spread = bounded(second / sum - present * present, by: 1e-6 * range * range)
             let bound = V(repeating: 4 / range)
             let step = V.maximum(V.minimum(error / spread, bound), zero - bound)
@@ -83,7 +93,6 @@ enum LevelMixture {
                 let old: V = load(UnsafePointer(p + 8 * level))
                 store(V.ifLess(zero, open, moved, else: V.ifLess(zero, isClosing, share, else: old)), p + 8 * level)
             }
-            if open.largest == 0 { return }
         }
     }
 

@@ -25,11 +25,11 @@ public struct FoldedUser: @unchecked Sendable {
     private let matrices: UnsafeMutablePointer<Float>
 
     /// Items of which one product is taken: what is known of them stays in a processor's cache.
-    private static let block = 256
+    private static let block = 128
     /// Rows of a matrix that are multiplied together, the zeros to the right of them left out.
     private static let rows = 6
     /// Blocks from which on, and samples, another thread is worth waking.
-    private static let (blocksPerThread, samplesPerThread) = (2, 8)
+    private static let (blocksPerThread, samplesPerThread) = (1, 8)
 
     /// A user whose matrices are in the caller's memory, or will be after `load`.
     public init(_ fold: FoldIn, matrices: UnsafeMutablePointer<Float>) {
