@@ -385,11 +385,17 @@ PyObject *score_items(PyObject *module, PyObject *args, PyObject *kwargs) {
                            "[samples, rank + 2, rank + 2]");
         if (user)
             columns = borrow_cube(column_argument, "item_columns", ELEMENT_FLOAT32,
-                                  (const int64_t[]){samples, size, ANY_LENGTH}, "[samples, rank + 2, columns]");
+                                  (const int64_t[]){ANY_LENGTH, size, MR_ITEM_BLOCK},
+                                  "[blocks x samples, rank + 2, 192]");
+        if (columns && PyArray_DIM(columns, 0) % samples) {
+            raise_error(MR_VALUE_ERROR, "item_columns: got %lld rows; wanted a multiple of the %lld samples",
+                        (long long)PyArray_DIM(columns, 0), (long long)samples);
+            columns = NULL;
+        }
         if (columns) items = borrow_vector(item_argument, "items", ELEMENT_INT32, ANY_LENGTH, "[items]");
     }
     if (items) {
-        const int64_t count = PyArray_DIM(items, 0), stride = PyArray_DIM(columns, 2);
+        const int64_t count = PyArray_DIM(items, 0), blocks = PyArray_DIM(columns, 0) / learned.factors.samples;
         means = new_array(MR_FLOAT64, 1, &count);
         variances = means ? new_array(MR_FLOAT64, 1, &count) : NULL;
         if (variances) {
@@ -402,7 +408,7 @@ PyObject *score_items(PyObject *module, PyObject *args, PyObject *kwargs) {
             mr_error error = {0};
             int32_t status;
             Py_BEGIN_ALLOW_THREADS
-            status = mr_factorisation_score(&learned.factors, learned.mean, user_data, column_data, stride, item_data,
+            status = mr_factorisation_score(&learned.factors, learned.mean, user_data, column_data, blocks, item_data,
                                             count, threads, poll, mean_data, variance_data, &error);
             Py_END_ALLOW_THREADS
             if (succeeded(status, &error)) result = PyTuple_Pack(2, means, variances);

@@ -66,7 +66,7 @@ static PyMethodDef functions[] = {
     {"score_items", KEYWORD_METHOD(score_items),
      "score_items(factors, user, item_columns, items, threads)\n--\n\n"
      "Means and variances of that user's ratings of items (int32, -1: unknown), float64 [items] each.\n"
-     "item_columns, float32 [samples, rank + 2, at least the items + 17], has a column (1, factors, bias) of each."},
+     "item_columns, float32 [blocks x samples, rank + 2, 192], has a column (1, factors, bias) of each."},
     {"mix_levels", KEYWORD_METHOD(mix_levels),
      "mix_levels(given, kind, means, variances, levels, cuts, lines, weights, threads)\n--\n\n"
      "Log-linear mixture [rows, levels] of a distribution and of ordered probits of moments [probits, rows]; row r\n"

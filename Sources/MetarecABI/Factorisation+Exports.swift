@@ -111,15 +111,17 @@ public func mr_factorisation_fold(
 @c @implementation
 public func mr_factorisation_score(
     _ given: UnsafePointer<mr_factors>, _ mean: Double, _ user: UnsafeMutablePointer<Float>,
-    _ columns: UnsafePointer<Float>, _ stride: Int64, _ items: UnsafePointer<Int32>?, _ itemCount: Int64,
+    _ columns: UnsafePointer<Float>, _ blocks: Int64, _ items: UnsafePointer<Int32>?, _ itemCount: Int64,
     _ threadCount: Int64, _ poll: mr_poll, _ outMeans: UnsafeMutablePointer<Double>,
     _ outVariances: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let items = UnsafeBufferPointer(start: items, count: try count(itemCount, "items"))
-        try FoldedUser(FoldIn(try arrays(given.pointee), mean: mean), matrices: user).predict(
-            items, ItemColumns(values: columns, stride: try count(stride, "item_columns")), means: outMeans,
-            variances: outVariances, threads: threads(threadCount), poll: Poll(poll))
+        let factors = try arrays(given.pointee)
+        let columns = try ItemColumns(
+            values: columns, blocks: count(blocks, "item_columns"), items: factors.items)
+        try FoldedUser(FoldIn(factors, mean: mean), matrices: user).predict(
+            items, columns, means: outMeans, variances: outVariances, threads: threads(threadCount), poll: Poll(poll))
     }
 }
 

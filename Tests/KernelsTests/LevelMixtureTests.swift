@@ -14,8 +14,9 @@ import Testing
         var logits = p.map { weight * log(max($0, 1e-9)) }
         for part in parts {
             let mean = 0.25 + 0.9 * part.mean
-            let upTo = cuts.map { 0.5 * erfc(-($0 - 1.1 * mean) / (2 * part.variance).squareRoot()) }
-            var q = (0..<4).map { max(($0 < 3 ? upTo[$0] : 1) - ($0 > 0 ? upTo[$0 - 1] : 0), 1e-9) }
+            let upTo: [Double] = cuts.map { 0.5 * erfc(-($0 - 1.1 * mean) / (2 * part.variance).squareRoot()) }
+            let bounds: [Double] = [0] + upTo + [1]
+            var q: [Double] = zip(bounds, bounds.dropFirst()).map { max($1 - $0, 1e-9) }
             // The tilt by bisection.
             let target = min(max(mean, 1.02), 4.98)
             func tilted(_ a: Double) -> [Double] {

@@ -21,6 +21,8 @@ from metarec.training import Progress
 
 # Draws of the validation scenarios that the use of the scale is learned from.
 _DRAWS = 2
+# Items whose columns lie together, as the native module wants them.
+_BLOCK = 192
 
 
 class BayesianMF(DistributionEstimator):
@@ -281,16 +283,21 @@ class BayesianMF(DistributionEstimator):
         return _metarec.score_items(self._factors, user, self._item_columns(), items, threads)
 
     def _item_columns(self) -> NDArray[np.float32]:
-        """Return every item's (1, q, b) as a column; made at first use, again for other factors."""
+        """Return every item's (1, q, b) as a column, block by block and there sample by sample.
+
+        Made at first use, and again for other factors.
+        """
         kept = self.__dict__.get("_columns")
         if kept is None or kept[0] is not self._factors:
-            factors = self._factors["item_factors"].transpose(0, 2, 1)
-            samples, size, items = factors.shape
-            columns = np.ones((samples, size + 1, items + 16), np.float32)
-            columns[:, 1:, :items] = np.roll(factors, -1, axis=1)
+            factors = self._factors["item_factors"]
+            samples, items, size = factors.shape
+            blocks = -(-items // _BLOCK)
+            whole = np.zeros((samples, blocks * _BLOCK, size + 1), np.float32)
+            whole[:, :items, 0], whole[:, :items, 1:] = 1, np.roll(factors, -1, axis=2)
+            parts = whole.reshape(samples, blocks, _BLOCK, -1).transpose(1, 0, 3, 2)
+            columns = np.ascontiguousarray(parts).reshape(blocks * samples, -1, _BLOCK)
             kept = self._columns = self._factors, columns
-        columns = kept[1]
-        return columns
+        return kept[1]
 
     def _predict(self, tasks: TaskSet) -> Floats:
         return self._moments(tasks, False)[0]

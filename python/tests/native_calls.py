@@ -195,7 +195,7 @@ class World:
         return Call(native.fold_user, arguments, tuple(self.factors))
 
     def score_items(self) -> Call:
-        columns = np.ones((2, 4, 21), np.float32)
+        columns = np.ones((2, 4, 192), np.float32)
         arguments = {"factors": self.learned(), "user": np.ones((2, 4, 4), np.float32)}
         arguments |= {"item_columns": columns, "items": int32(0, 3, -1), "threads": 1}
         return Call(native.score_items, arguments, tuple(self.factors))

@@ -404,8 +404,9 @@ def test_boundary_of_one_user_refuses_what_does_not_fit(model, splits):
         _metarec.fold_user(f, tasks.native, 1)
     for wrong, match in (
         ({"user": user[:, 1:].copy()}, "user"),
-        ({"item_columns": columns[:, :, : model._item_rows + 16].copy()}, "item_columns"),
+        ({"item_columns": columns[:, :, :-1].copy()}, "item_columns"),
         ({"item_columns": columns[1:].copy()}, "item_columns"),
+        ({"item_columns": np.concatenate([columns, columns])}, "item_columns"),
         ({"items": items + model._item_rows}, r"items\[0\]"),
         ({"items": items - 2}, r"items\[0\]"),
         ({"threads": -1}, "threads"),

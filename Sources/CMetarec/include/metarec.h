@@ -278,10 +278,12 @@ int32_t mr_factorisation_predict(const mr_factors *factors, double mean, mr_task
 /* One user folded in: [samples, dimension + 1, dimension + 1], what the next function reads. Of the only task. */
 int32_t mr_factorisation_fold(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads, mr_poll poll,
                               float *out_user, mr_error *error);
-/* Mean and variance of that user's rating of items, -1: unknown. item_columns [samples, dimension + 1, stride] has of
- * every item a 1, its factors and its bias, a column; stride is at least items + 17. */
+/* Items whose columns lie together in item_columns. */
+enum { MR_ITEM_BLOCK = 192 };
+/* Mean and variance of that user's rating of items, -1: unknown. item_columns [blocks, samples, dimension + 1,
+ * MR_ITEM_BLOCK] has of every item a 1, its factors and its bias, a column; the unknown item is the last one. */
 int32_t mr_factorisation_score(const mr_factors *factors, double mean, float *user, const float *item_columns,
-                               int64_t stride, const int32_t *_Nullable items, int64_t count, int64_t threads,
+                               int64_t blocks, const int32_t *_Nullable items, int64_t count, int64_t threads,
                                mr_poll poll, double *out_means, double *out_variances, mr_error *error);
 
 /* Levels of a rating of known mean and variance: P(y <= k) = Phi((cuts[k] - slope mean) / deviation), tilted to the mean. */

@@ -3,14 +3,23 @@ public import Graph
 import Kernels
 
 /// Items for `FoldedUser`, in the caller's memory: depends on the factorisation alone, not on users.
+///
+/// [blocks, S, D + 1, `block`]: of every item (1, q_i, b_i), a column; of so many items after each other, the unknown one
+/// last, what is read together lies together.
 public struct ItemColumns: @unchecked Sendable {
-    /// [S, D + 1, stride]: of every item (1, q_i, b_i), a column.
-    public let values: UnsafePointer<Float>
-    /// At least the items, the unknown one among them, and 16.
-    public let stride: Int
+    /// Items whose columns lie together: what is known of them in a sample stays in a processor's cache.
+    public static let block = 192
 
-    /// The array and its last axis.
-    public init(values: UnsafePointer<Float>, stride: Int) { (self.values, self.stride) = (values, stride) }
+    let values: UnsafePointer<Float>
+
+    /// An array of the shape given above; errors: one of another number of `blocks`, for so many `items`.
+    public init(values: UnsafePointer<Float>, blocks: Int, items: Int) throws {
+        let wanted = items / ItemColumns.block + 1
+        guard blocks == wanted else {
+            throw MetarecError.value("item_columns: \(blocks) blocks of items, wanted \(wanted)")
+        }
+        self.values = values
+    }
 }
 
 /// One user folded in, who then scores any number of items by products of matrices in single precision.
@@ -24,8 +33,8 @@ public struct FoldedUser: @unchecked Sendable {
     /// [S, D + 1, D + 1]
     private let matrices: UnsafeMutablePointer<Float>
 
-    /// Items of which one product is taken: what is known of them stays in a processor's cache.
-    private static let block = 128
+    /// Items of which one product is taken.
+    private static let block = ItemColumns.block
     /// Rows of a matrix that are multiplied together, the zeros to the right of them left out.
     private static let rows = 6
     /// Blocks from which on, and samples, another thread is worth waking.
@@ -96,9 +105,6 @@ public struct FoldedUser: @unchecked Sendable {
         variances: UnsafeMutablePointer<Double>, threads: Int, poll: Poll
     ) throws {
         let factors = fold.factors
-        guard columns.stride >= factors.items + 17 else {
-            throw MetarecError.value("item_columns: \(columns.stride) a row, wanted \(factors.items + 17)")
-        }
         // A copy: what is borrowed may change after it was checked.
         let places = try items.enumerated().map { index, item in
             guard item >= -1, Int(item) < factors.items else {
@@ -127,21 +133,20 @@ public struct FoldedUser: @unchecked Sendable {
         let (factors, size) = (fold.factors, FoldedUser.block)
         let (d, width) = (factors.dimension, (places.count + 15) & ~15)
         let first = places[places.startIndex]
-        let isRun = zip(places, first...).allSatisfy { $0 == $1 }
+        let isBlock = first % size == 0 && zip(places, first...).allSatisfy { $0 == $1 }
         let kernels = Precision.float.kernels.pointee
         memory.squares.update(repeating: 0, count: size)
         for sample in 0..<factors.samples {
             let matrix = matrices + sample * (d + 1) * (d + 1)
-            var (known, row) = (columns.values + sample * (d + 1) * columns.stride + first, columns.stride)
-            if !isRun {
+            var known = columns.values + (first / size * factors.samples + sample) * (d + 1) * size
+            if !isBlock {
                 gather(places, sample, memory)
-                (known, row) = (UnsafePointer(memory.columns), size)
+                known = UnsafePointer(memory.columns)
             }
             for start in stride(from: 0, through: d, by: FoldedUser.rows) {
                 let end = min(start + FoldedUser.rows, d + 1)
                 multiply(
-                    matrix + start * (d + 1), known, row, into: memory.product + start * size,
-                    (end - start, width, end))
+                    matrix + start * (d + 1), known, into: memory.product + start * size, (end - start, width, end))
             }
             kernels.add_squares(Int64(d), Int64(width), memory.product, Int64(size), memory.squares)
             (memory.means + sample * size).update(from: memory.product + d * size, count: width)
@@ -170,15 +175,15 @@ public struct FoldedUser: @unchecked Sendable {
             Int64(places.count), Int64(d + 1), memory.gathered, Int64(d + 1), memory.columns, Int64(FoldedUser.block))
     }
 
-    /// c = a b, of sizes (m, n, k); a is a part of a sample's matrix, c of a block's width.
+    /// c = a b, of sizes (m, n, k); a is a part of a sample's matrix, b and c are of a block's width.
     private func multiply(
-        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ bRow: Int, into c: UnsafeMutablePointer<Float>,
+        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
         _ size: (m: Int, n: Int, k: Int)
     ) {
         var product = mr_gemm(
             m: Int64(size.m), n: Int64(size.n), k: Int64(size.k), a: a, a_row: Int64(fold.factors.dimension + 1),
             a_column: 1,
-            b: b, b_row: Int64(bRow), c: c, c_row: Int64(FoldedUser.block), d: nil, d_row: 0, mask: nil,
+            b: b, b_row: Int64(FoldedUser.block), c: c, c_row: Int64(FoldedUser.block), d: nil, d_row: 0, mask: nil,
             mask_row: 0, alpha: 1, epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
         Precision.float.kernels.pointee.gemm(&product)
     }
