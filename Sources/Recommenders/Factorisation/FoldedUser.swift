@@ -37,8 +37,8 @@ public struct FoldedUser: @unchecked Sendable {
     private static let block = ItemColumns.block
     /// Rows of a matrix that are multiplied together, the zeros to the right of them left out.
     private static let rows = 6
-    /// Blocks from which on, and samples, another thread is worth waking.
-    private static let (blocksPerThread, samplesPerThread) = (1, 8)
+    /// Blocks, and samples, that a thread is worth waking for.
+    private static let (blocksPerThread, samplesPerThread) = (4, 32)
 
     /// A user whose matrices are in the caller's memory, or will be after `load`.
     public init(_ fold: FoldIn, matrices: UnsafeMutablePointer<Float>) {
