@@ -99,11 +99,12 @@ class ColdStart(Preset):
     and -0.072, -0.033, +0.091 for both; of the network alone -0.093, -0.052, +0.034, then -0.069,
     -0.030, +0.085 and -0.066, -0.027, +0.086.
 
-    Cost, two cores (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
-    and scores 3,881 items in 2.3 ms. The whole folds the user into every sample of the
-    factorisation as well, at each call: 17 ms; ``recommend(10, shortlist=300)`` takes 3 ms, of the
-    network alone .7. Where that is too slow, take ``factorisation=False``. Training takes at least
-    twice as long as the network's: once to choose, once on everything.
+    Cost, one thread (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
+    and scores 3,881 items in 4 ms, on two quiet cores in 2.3. The whole folds the user into every
+    sample of the factorisation as well, 250 microseconds, and scores them in 7 ms;
+    ``recommend(10, shortlist=300)`` takes .9 ms, of the network alone .6. Training takes at least
+    twice as long as the network's: once to choose, once on everything. Beside the model, the
+    factors of every item are kept once more as columns, for one user's scores.
 
     References
     ----------
