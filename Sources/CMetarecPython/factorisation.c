@@ -334,4 +334,90 @@ PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs) {
     return result;
 }
 
+/* One user folded in, as an array; the only task's. */
+PyObject *fold_user(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"factors", "tasks", "threads", NULL};
+    PyObject *dict, *argument, *thread_argument;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:fold_user", keywords, &dict, &argument, &thread_argument))
+        return NULL;
+    int64_t threads;
+    Factors learned;
+    if (!integer_from(thread_argument, "threads", 0, &threads) || !dict_start(&learned, dict)) return NULL;
+    Use use = {0};
+    PyObject *user = NULL;
+    if (factors_read(&learned, dict) && use_argument(&use, argument, "tasks", tasks_type)) {
+        const int64_t size = learned.factors.dimension + 1;
+        user = new_array(MR_FLOAT32, 3, (const int64_t[]){learned.factors.samples, size, size});
+        if (user) {
+            float *out = array_data(user);
+            Poll state;
+            mr_poll poll = poll_start(&state, NULL);
+            mr_error error = {0};
+            int32_t status;
+            Py_BEGIN_ALLOW_THREADS
+            status = mr_factorisation_fold(&learned.factors, learned.mean, use.native->handle, threads, poll, out,
+                                           &error);
+            Py_END_ALLOW_THREADS
+            if (!succeeded(status, &error)) Py_CLEAR(user);
+        }
+    }
+    use_end(&use);
+    factors_end(&learned);
+    return user;
+}
+
+PyObject *score_items(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"factors", "user", "item_columns", "items", "threads", NULL};
+    PyObject *dict, *user_argument, *column_argument, *item_argument, *thread_argument;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:score_items", keywords, &dict, &user_argument,
+                                     &column_argument, &item_argument, &thread_argument))
+        return NULL;
+    int64_t threads;
+    Factors learned;
+    if (!integer_from(thread_argument, "threads", 0, &threads) || !dict_start(&learned, dict)) return NULL;
+    PyObject *means = NULL, *variances = NULL, *result = NULL;
+    PyArrayObject *user = NULL, *columns = NULL, *items = NULL;
+    if (factors_read(&learned, dict)) {
+        const int64_t samples = learned.factors.samples, size = learned.factors.dimension + 1;
+        user = borrow_cube(user_argument, "user", ELEMENT_FLOAT32, (const int64_t[]){samples, size, size},
+                           "[samples, rank + 2, rank + 2]");
+        if (user)
+            columns = borrow_cube(column_argument, "item_columns", ELEMENT_FLOAT32,
+                                  (const int64_t[]){ANY_LENGTH, size, MR_ITEM_BLOCK},
+                                  "[blocks x samples, rank + 2, 192]");
+        if (columns && PyArray_DIM(columns, 0) % samples) {
+            raise_error(MR_VALUE_ERROR, "item_columns: got %lld rows; wanted a multiple of the %lld samples",
+                        (long long)PyArray_DIM(columns, 0), (long long)samples);
+            columns = NULL;
+        }
+        if (columns) items = borrow_vector(item_argument, "items", ELEMENT_INT32, ANY_LENGTH, "[items]");
+    }
+    if (items) {
+        const int64_t count = PyArray_DIM(items, 0), blocks = PyArray_DIM(columns, 0) / learned.factors.samples;
+        means = new_array(MR_FLOAT64, 1, &count);
+        variances = means ? new_array(MR_FLOAT64, 1, &count) : NULL;
+        if (variances) {
+            double *mean_data = array_data(means), *variance_data = array_data(variances);
+            float *user_data = PyArray_DATA(user);
+            const float *column_data = PyArray_DATA(columns);
+            const int32_t *item_data = PyArray_DATA(items);
+            Poll state;
+            mr_poll poll = poll_start(&state, NULL);
+            mr_error error = {0};
+            int32_t status;
+            Py_BEGIN_ALLOW_THREADS
+            status = mr_factorisation_score(&learned.factors, learned.mean, user_data, column_data, blocks, item_data,
+                                            count, threads, poll, mean_data, variance_data, &error);
+            Py_END_ALLOW_THREADS
+            if (succeeded(status, &error)) result = PyTuple_Pack(2, means, variances);
+        }
+    }
+    Py_XDECREF(means);
+    Py_XDECREF(variances);
+    factors_end(&learned);
+    return result;
+}
+
 #endif

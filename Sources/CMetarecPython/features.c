@@ -54,6 +54,8 @@ static bool vectors_parse(PyObject *vectors, int64_t rows, mr_field *out) {
     if (!array) return false;
     out->vectors = PyArray_DATA(array);
     out->dtype = array_dtype(array);
+    /* A view's memory is another array's, which may be writable. */
+    out->is_constant = !PyArray_ISWRITEABLE(array) && !PyArray_BASE(array);
     return true;
 }
 

@@ -60,6 +60,17 @@ static PyMethodDef functions[] = {
     {"fold_in", KEYWORD_METHOD(fold_in),
      "fold_in(factors, tasks, threads, variances)\n--\n\n"
      "Means and, or None, variances of the query rows' ratings, float64 [query rows]."},
+    {"fold_user", KEYWORD_METHOD(fold_user),
+     "fold_user(factors, tasks, threads)\n--\n\n"
+     "The only task's user folded in, for score_items: float32 [samples, rank + 2, rank + 2]."},
+    {"score_items", KEYWORD_METHOD(score_items),
+     "score_items(factors, user, item_columns, items, threads)\n--\n\n"
+     "Means and variances of that user's ratings of items (int32, -1: unknown), float64 [items] each.\n"
+     "item_columns, float32 [blocks x samples, rank + 2, 192], has a column (1, factors, bias) of each."},
+    {"mix_levels", KEYWORD_METHOD(mix_levels),
+     "mix_levels(given, kind, means, variances, levels, cuts, lines, weights, threads)\n--\n\n"
+     "Log-linear mixture [rows, levels] of a distribution and of ordered probits of moments [probits, rows]; row r\n"
+     "has the cuts [2, probits, levels - 1], the lines (slope, shift, stretch) and the weights of kind[r]."},
     {"ordered_probit", KEYWORD_METHOD(ordered_probit),
      "ordered_probit(means, variances, levels, cuts, slope)\n--\n\n"
      "Probabilities of the levels [rows, levels], whose mean is that given."},

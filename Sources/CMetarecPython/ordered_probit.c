@@ -82,4 +82,57 @@ PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs)
     return cuts ? Py_BuildValue("(Nd)", cuts, slope) : NULL;
 }
 
+/* All arguments are arrays; the shapes follow from `given` and `weights`. */
+PyObject *mix_levels(PyObject *module, PyObject *args, PyObject *kwargs) {
+    (void)module;
+    static char *keywords[] = {"given", "kind", "means", "variances", "levels", "cuts", "lines", "weights",
+                               "threads", NULL};
+    PyObject *arguments[9];
+    int64_t threads;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOO:mix_levels", keywords, &arguments[0], &arguments[1],
+                                     &arguments[2], &arguments[3], &arguments[4], &arguments[5], &arguments[6],
+                                     &arguments[7], &arguments[8]) ||
+        !integer_from(arguments[8], "threads", 0, &threads))
+        return NULL;
+    PyArrayObject *given =
+        borrow_matrix(arguments[0], "given", ELEMENT_FLOAT64, ANY_LENGTH, ANY_LENGTH, "[rows, levels]");
+    PyArrayObject *weights = !given ? NULL
+                                    : borrow_matrix(arguments[7], "weights", ELEMENT_FLOAT64, 2, ANY_LENGTH,
+                                                    "[2, 1 + probits]");
+    if (!weights) return NULL;
+    const int64_t rows = PyArray_DIM(given, 0), levels = PyArray_DIM(given, 1), parts = PyArray_DIM(weights, 1) - 1;
+    if (levels < 1 || parts < 1) return raise_error(MR_VALUE_ERROR, "given, weights: wanted a level and a probit");
+    PyArrayObject *kind = borrow_vector(arguments[1], "kind", ELEMENT_BOOL, rows, "[rows]"), *means = NULL,
+                  *variances = NULL, *values = NULL, *cuts = NULL, *lines = NULL;
+    if (kind) means = borrow_matrix(arguments[2], "means", ELEMENT_FLOAT64, parts, rows, "[probits, rows]");
+    if (means) variances = borrow_matrix(arguments[3], "variances", ELEMENT_FLOAT64, parts, rows, "[probits, rows]");
+    if (variances) values = borrow_vector(arguments[4], "levels", ELEMENT_FLOAT64, levels, "[levels]");
+    if (values)
+        cuts = borrow_cube(arguments[5], "cuts", ELEMENT_FLOAT64, (const int64_t[]){2, parts, levels - 1},
+                           "[2, probits, levels - 1]");
+    if (cuts)
+        lines = borrow_cube(arguments[6], "lines", ELEMENT_FLOAT64, (const int64_t[]){2, parts, 3}, "[2, probits, 3]");
+    PyObject *result = lines ? new_array(MR_FLOAT64, 2, (const int64_t[]){rows, levels}) : NULL;
+    if (!result) return NULL;
+    const mr_mixture mixture = {.level_count = levels,
+                                .part_count = parts,
+                                .kind_count = 2,
+                                .levels = PyArray_DATA(values),
+                                .cuts = PyArray_DATA(cuts),
+                                .lines = PyArray_DATA(lines),
+                                .weights = PyArray_DATA(weights)};
+    const double *given_data = PyArray_DATA(given), *mean_data = PyArray_DATA(means);
+    const double *variance_data = PyArray_DATA(variances);
+    const uint8_t *kind_data = PyArray_DATA(kind);
+    double *out = array_data(result);
+    mr_error error = {0};
+    int32_t status;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_mixture_probabilities(&mixture, rows, given_data, kind_data, mean_data, variance_data, threads, out,
+                                      &error);
+    Py_END_ALLOW_THREADS
+    if (!succeeded(status, &error)) Py_CLEAR(result);
+    return result;
+}
+
 #endif

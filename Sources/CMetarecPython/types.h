@@ -30,6 +30,9 @@ PyObject *sample_factors(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *least_squares_factors(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *place_items(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *fold_in(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *fold_user(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *score_items(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *mix_levels(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
 

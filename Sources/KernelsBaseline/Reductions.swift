@@ -89,6 +89,41 @@ enum Reduction<E: KernelElement> {
         return sums.total
     }
 
+    /// out += the sum of the rows' squares, four vectors of columns at a time.
+    static func addSquares(
+        _ rows: Int, _ columns: Int, _ a: UnsafePointer<E>, _ aRow: Int, _ out: UnsafeMutablePointer<E>
+    ) {
+        let width = width(E.self)
+        var j = 0
+        while j + 4 * width <= columns {
+            let target = out + j
+            var (s0, s1) = (load(UnsafePointer(target)), load(UnsafePointer(target + width)))
+            var (s2, s3) = (load(UnsafePointer(target + 2 * width)), load(UnsafePointer(target + 3 * width)))
+            var p = a + j
+            for _ in 0..<rows {
+                let (x0, x1, x2, x3) = (load(p), load(p + width), load(p + 2 * width), load(p + 3 * width))
+                s0 = multiplyAdd(x0, x0, s0)
+                s1 = multiplyAdd(x1, x1, s1)
+                s2 = multiplyAdd(x2, x2, s2)
+                s3 = multiplyAdd(x3, x3, s3)
+                p += aRow
+            }
+            store(s0, target)
+            store(s1, target + width)
+            store(s2, target + 2 * width)
+            store(s3, target + 3 * width)
+            j += 4 * width
+        }
+        fill(columns - j, out + j) { offset in
+            var sum = load(UnsafePointer(out + j + offset))
+            for i in 0..<rows {
+                let x = load(a + i * aRow + j + offset)
+                sum = multiplyAdd(x, x, sum)
+            }
+            return sum
+        }
+    }
+
     // MARK: Rows as logits
 
     static func rowMax(

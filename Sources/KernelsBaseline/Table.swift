@@ -50,6 +50,9 @@ public nonisolated(unsafe) let floatKernels = allocate(
         scale: { n, alpha, x in Vector<Float>.scale(Int(n), Float(alpha), typed(x)) },
         clamp: { n, low, high, x in Vector<Float>.clamp(Int(n), Float(low), Float(high), typed(x)) },
         sum_of_squares: { n, x in Reduction<Float>.sumOfSquares(Int(n), typed(x)) },
+        add_squares: { rows, columns, a, aRow, out in
+            Reduction<Float>.addSquares(Int(rows), Int(columns), typed(a), Int(aRow), typed(out))
+        },
         convert_float: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Float>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in
@@ -63,7 +66,8 @@ public nonisolated(unsafe) let floatKernels = allocate(
         },
         log_determinant: { n, l, lRow, out in
             Cholesky<Float>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
-        }))
+        },
+        level_mixture: { LevelMixture.run($0.pointee) }))
 
 /// The kernels over `Double`.
 public nonisolated(unsafe) let doubleKernels = allocate(
@@ -103,6 +107,9 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         scale: { n, alpha, x in Vector<Double>.scale(Int(n), Double(alpha), typed(x)) },
         clamp: { n, low, high, x in Vector<Double>.clamp(Int(n), Double(low), Double(high), typed(x)) },
         sum_of_squares: { n, x in Reduction<Double>.sumOfSquares(Int(n), typed(x)) },
+        add_squares: { rows, columns, a, aRow, out in
+            Reduction<Double>.addSquares(Int(rows), Int(columns), typed(a), Int(aRow), typed(out))
+        },
         convert_float: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         convert_double: { n, x, out in Vector<Double>.convert(Int(n), x, typed(out)) },
         adam: { n, options, x, m, v, g in
@@ -116,7 +123,8 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         },
         log_determinant: { n, l, lRow, out in
             Cholesky<Double>.logDeterminant(Int(n), typed(l), Int(lRow), typed(out))
-        }))
+        },
+        level_mixture: { LevelMixture.run($0.pointee) }))
 
 /// A copy that lives as long as the process.
 private func allocate(_ table: mr_kernels) -> UnsafePointer<mr_kernels> {

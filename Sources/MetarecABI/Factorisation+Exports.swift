@@ -95,6 +95,55 @@ public func mr_factorisation_predict(
     }
 }
 
+/// One user folded in.
+@c @implementation
+public func mr_factorisation_fold(
+    _ given: UnsafePointer<mr_factors>, _ mean: Double, _ tasks: OpaquePointer, _ threadCount: Int64, _ poll: mr_poll,
+    _ outUser: UnsafeMutablePointer<Float>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        try FoldedUser(FoldIn(try arrays(given.pointee), mean: mean), matrices: outUser).load(
+            Handle.object(tasks), threads: threads(threadCount), poll: Poll(poll))
+    }
+}
+
+/// Moments of that user's ratings.
+@c @implementation
+public func mr_factorisation_score(
+    _ given: UnsafePointer<mr_factors>, _ mean: Double, _ user: UnsafeMutablePointer<Float>,
+    _ columns: UnsafePointer<Float>, _ blocks: Int64, _ items: UnsafePointer<Int32>?, _ itemCount: Int64,
+    _ threadCount: Int64, _ poll: mr_poll, _ outMeans: UnsafeMutablePointer<Double>,
+    _ outVariances: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let items = UnsafeBufferPointer(start: items, count: try count(itemCount, "items"))
+        let factors = try arrays(given.pointee)
+        let columns = try ItemColumns(
+            values: columns, blocks: count(blocks, "item_columns"), items: factors.items)
+        try FoldedUser(FoldIn(factors, mean: mean), matrices: user).predict(
+            items, columns, means: outMeans, variances: outVariances, threads: threads(threadCount), poll: Poll(poll))
+    }
+}
+
+/// Distributions mixed.
+@c @implementation
+public func mr_mixture_probabilities(
+    _ mixture: UnsafePointer<mr_mixture>, _ rows: Int64, _ given: UnsafePointer<Double>, _ kind: UnsafePointer<UInt8>,
+    _ means: UnsafePointer<Double>, _ variances: UnsafePointer<Double>, _ threadCount: Int64,
+    _ out: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
+) -> Int32 {
+    bridge(error) {
+        let mixture = mixture.pointee
+        try LevelMixture(
+            levels: count(mixture.level_count, "levels"), parts: count(mixture.part_count, "probits"),
+            kinds: count(mixture.kind_count, "kinds"), values: mixture.levels, cuts: mixture.cuts,
+            lines: mixture.lines, weights: mixture.weights
+        ).probabilities(
+            rows: count(rows, "rows"), given: given, kind: kind, means: means, variances: variances, into: out,
+            threads: threads(threadCount))
+    }
+}
+
 /// Probabilities of levels.
 @c @implementation
 public func mr_ordered_probit(

@@ -23,7 +23,8 @@ private func field(_ field: mr_field) throws -> Field {
     case MR_DENSE.rawValue: values = .dense(vectors: try field.vectors.map { try numbers($0, field.dtype) })
     default: throw MetarecError.value("fields: kind \(field.kind) is not an mr_field_kind")
     }
-    return Field(name: String(cString: field.name), size: Int(field.size), values: values)
+    return Field(
+        name: String(cString: field.name), size: Int(field.size), values: values, isConstant: field.is_constant != 0)
 }
 
 /// Borrowed floating-point numbers of the type that `dtype` says.

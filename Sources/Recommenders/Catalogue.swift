@@ -16,7 +16,7 @@ final class Catalogue {
 
     /// Nil for a table that is too large.
     init?(_ items: FeatureTable, columns: [Int], _ precision: Precision) {
-        let fields = items.fields.map(FieldSource.init)
+        let fields = items.fields.filter { !$0.isConstant }.map(FieldSource.init)
         let row =
             columns.reduce(0, +) * precision.elementSize
             + fields.reduce(0) { $0 + FieldCopy.rowSize($1, rows: items.rows) }

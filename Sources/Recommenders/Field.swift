@@ -46,12 +46,15 @@ public struct Field: @unchecked Sendable {
     public let size: Int
     /// Its arrays.
     public let values: Values
+    /// Whether nobody writes them; else what was kept of them is compared at every use.
+    public let isConstant: Bool
 
     /// A field. Nothing is checked before `FeatureTable.init`.
-    public init(name: String, size: Int, values: Values) {
+    public init(name: String, size: Int, values: Values, isConstant: Bool = false) {
         self.name = name
         self.size = size
         self.values = values
+        self.isConstant = isConstant
     }
 
     /// Its shape.

@@ -222,6 +222,13 @@ static void factorise(void) {
         if (byte() >= 200) factors.noise[0] = number(), factors.user_precision[byte() % (D * D)] = number();
         double *means = block(sizeof *means * (size_t)query), *variances = block(sizeof *means * (size_t)query);
         mr_factorisation_predict(&factors, number(), made, byte() % 3, poll, means, variances, &error);
+        float *user = block(sizeof *user * (D + 1) * (D + 1)), *known = block(sizeof *known * (D + 1) * MR_ITEM_BLOCK);
+        const int asked = length(20);
+        if (!mr_factorisation_fold(&factors, number(), made, byte() % 3, poll, user, &error)) {
+            means = block(sizeof *means * (size_t)asked), variances = block(sizeof *means * (size_t)asked);
+            mr_factorisation_score(&factors, number(), user, known, 1, codes(asked, ITEMS), asked, byte() % 3,
+                                   poll, means, variances, &error);
+        }
         mr_tasks_release(made);
     }
     if (items) mr_features_release(items);

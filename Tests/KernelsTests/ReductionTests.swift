@@ -43,6 +43,23 @@ import Testing
     }
 
     @Test(arguments: Table.all)
+    func squaresOfColumns(_ table: Table) {
+        for rows in [0, 1, 2, 33] {
+            for columns in awkward {
+                let a = Matrix.random(table.precision, rows, columns, slack: 3, seed: rows + 7 * columns)
+                let out = Matrix(table.precision, 1, columns) { _, j in Double(j) }
+                table.kernels.add_squares(
+                    Int64(rows), Int64(columns), UnsafeRawPointer(a.pointer), Int64(a.stride), out.pointer)
+                for j in 0..<columns {
+                    let sum = (0..<rows).reduce(Double(j)) { $0 + a[$1, j] * a[$1, j] }
+                    #expect(agree(out[0, j], sum, 4 * table.epsilon * Double(rows + 1) * max(sum, 1)))
+                }
+                #expect(out.isIntact)
+            }
+        }
+    }
+
+    @Test(arguments: Table.all)
     func rowsAsLogits(_ table: Table) {
         for (rows, columns) in [
             (1, 1), (3, 2), (2, 5), (4, 16), (3, 17), (16, 5), (35, 20), (19, 32), (18, 33), (2, 100),

@@ -30,7 +30,7 @@ private func features(_ ids: [Int32], size: Int64 = 4, kind: Int32 = 0) -> (Outc
     var handle: OpaquePointer?
     var field = mr_field(
         name: kept("genre".utf8CString.map { $0 }), kind: kind, dtype: 0, size: size, ids: kept(ids),
-        id_count: Int64(ids.count), offsets: nil, vectors: nil)
+        id_count: Int64(ids.count), offsets: nil, vectors: nil, is_constant: 0)
     let outcome = Outcome { mr_features_create(Int64(ids.count), &field, 1, &handle, $0) }
     return (outcome, handle)
 }
@@ -138,7 +138,7 @@ private func emptyTensor() -> mr_tensor {
         var field = mr_field(
             name: kept("a".utf8CString.map { $0 }), kind: 0, dtype: 0, size: 1, ids: kept([0]), id_count: 1,
             offsets: nil,
-            vectors: nil)
+            vectors: nil, is_constant: 0)
         var option = Option("threads", 1).c
         var short = Option("threads", 1)
         short.count = -5

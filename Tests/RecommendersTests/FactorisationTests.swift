@@ -141,6 +141,25 @@ private func task(_ table: FeatureTable, support: [(item: Int32, rating: Double)
             #expect(abs(got - wanted) < 1e-12)
         }
         for (got, wanted) in zip(variances, [0.625, 0.625, 3.625, 0.625]) { #expect(abs(got - wanted) < 1e-12) }
+
+        // One user, many items: of each a 1 and its bias, a column.
+        let known = Borrowed((0..<384).map { $0 < 192 ? Float(1) : memory.factors.itemFactors[min($0 - 192, 80)] })
+        let columns = try ItemColumns(values: known.pointer, blocks: 1, items: 80)
+        let matrices = Borrowed([Float](repeating: .nan, count: 4))
+        let user = FoldedUser(FoldIn(memory.factors, mean: 3), matrices: matrices.pointer)
+        try user.load(tasks, threads: 2, poll: .none)
+        for items: [Int32] in [[2, 5, 7, -1], Array(0..<80)] {
+            var means = [Double](repeating: .nan, count: items.count)
+            var variances = means
+            try items.withUnsafeBufferPointer {
+                try user.predict($0, columns, means: &means, variances: &variances, threads: 1, poll: .none)
+            }
+            for (place, item) in items.enumerated() {
+                #expect(abs(means[place] - (item == 5 ? 3.25 : 3) - offset) < 1e-6)
+                #expect(abs(variances[place] - (item == 7 ? 3.625 : 0.625)) < 1e-6)
+            }
+        }
+        #expect(throws: MetarecError.self) { try ItemColumns(values: known.pointer, blocks: 2, items: 80) }
     }
 
     @Test func gibbsRecoversAPlantedModelAndItsNoise() throws {

@@ -194,6 +194,31 @@ def fold_in(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return means and variances, [query rows]."""
 
+def fold_user(factors: dict[str, Any], tasks: Tasks, threads: int) -> NDArray[np.float32]:
+    """Return the only task's user for `score_items`, [samples, rank + 2, rank + 2]."""
+
+def score_items(
+    factors: dict[str, Any],
+    user: NDArray[np.float32],
+    item_columns: NDArray[np.float32],
+    items: NDArray[np.int32],
+    threads: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and variances of that user's ratings, [items]; -1: an unknown item."""
+
+def mix_levels(
+    given: NDArray[np.float64],
+    kind: NDArray[np.bool_],
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    cuts: NDArray[np.float64],
+    lines: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    threads: int,
+) -> NDArray[np.float64]:
+    """Return the log-linear mixture of a distribution and of ordered probits, [rows, levels]."""
+
 def ordered_probit(
     means: NDArray[np.float64],
     variances: NDArray[np.float64],

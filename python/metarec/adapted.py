@@ -12,7 +12,6 @@ from metarec.decisions import Decision, check_decision, decide
 from metarec.display import html_table
 from metarec.errors import InvalidTypeError, InvalidValueError, StateError
 from metarec.scorer import Scorer
-from metarec.tasks import TaskSet
 from metarec.user_support import UserSupport
 from metarec.vocabulary import as_values
 
@@ -103,16 +102,7 @@ class AdaptedUser:
         native = getattr(model, "_native", None)
         if native is None:
             raise InvalidTypeError(f"a {type(model).__name__} has no parameters of a user's own")
-        tasks = TaskSet(
-            np.array([0, len(support.codes)]),
-            np.array([len(support.codes)]),
-            support.codes,
-            support.ratings,
-            None if support.features is None else np.zeros(1, np.int32),
-            items=model._items,
-            users=support.features,
-        )
-        adapted = native.adapted_parameters(tasks.native)
+        adapted = native.adapted_parameters(support.task(model._items).native)
         return {**native.parameters(), **{name: each[0] for name, each in adapted.items()}}
 
     def codes_of(self, items: Iterable[Hashable]) -> NDArray[np.int32]:

@@ -1,12 +1,14 @@
 """The preset for cold starts."""
 
+import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metarec import _metarec
 from metarec.adapted import AdaptedUser
 from metarec.blend import KINDS
 from metarec.checkpoint import Checkpoint
@@ -24,14 +26,15 @@ from metarec.learner import Floats
 from metarec.mixture import Evidence, Mixture
 from metarec.presets import _PARTS, Preset
 from metarec.pretence import pretences
-from metarec.scorer import TaskScorer
+from metarec.scorer import MixtureScorer
 from metarec.splits import Splits
 from metarec.tasks import TaskSet
 from metarec.training import Callback, Progress
-from metarec.vocabulary import as_values
 
 #: Other epochs than all are trained where that is so much better on what was held out.
 CLEARLY = 0.995
+#: What the preset for clicks has of the options.
+SHARED = ("threads", "dtype", "seed")
 #: Ratings for which, and for more, `L2` is the penalty; for fewer it is larger.
 MANY, L2 = 500_000, 5e-4
 
@@ -54,8 +57,9 @@ class ColdStart(Preset):
 
     Works on any `Dataset`: with or without features of items and users. The items' features, and
     the data's `content_columns`, enter as principal components of their weighted kernels. Where
-    all ratings are the same, as of clicks, `fit` makes the model an `ImplicitColdStart`, unless
-    `negatives` says how to draw what was not clicked.
+    all ratings are the same, as of clicks, the model is an `ImplicitColdStart` within, until it is
+    fitted to others, unless `negatives` says how to draw what was not clicked. Of the options that
+    one has `threads`, `dtype` and `seed`; `fit` warns of others that are set.
 
     Parameters
     ----------
@@ -84,7 +88,7 @@ class ColdStart(Preset):
     ----------
     levels_ : float [levels]
         The values of the distribution: the ratings that there are, or the means of ten equal parts
-        where there are more than 20.
+        where there are more than 20. None of clicks alone: they have no distribution.
     weights_ : dict
         Under "known" and "new" the weights of "network", "factorisation" and "offsets".
 
@@ -97,11 +101,12 @@ class ColdStart(Preset):
     and -0.072, -0.033, +0.091 for both; of the network alone -0.093, -0.052, +0.034, then -0.069,
     -0.030, +0.085 and -0.066, -0.027, +0.086.
 
-    Cost, two cores (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
-    and scores 3,881 items in 2.3 ms. The whole folds the user into every sample of the
-    factorisation as well, at each call: 17 ms; ``recommend(10, shortlist=300)`` takes 3 ms, of the
-    network alone .7. Where that is too slow, take ``factorisation=False``. Training takes at least
-    twice as long as the network's: once to choose, once on everything.
+    Cost, one thread (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
+    and scores 3,881 items in 4 ms, on two quiet cores in 2.3. The whole folds the user into every
+    sample of the factorisation as well, 250 microseconds, and scores them in 7 ms;
+    ``recommend(10, shortlist=300)`` takes .9 ms, of the network alone .6. Training takes at least
+    twice as long as the network's: once to choose, once on everything. Beside the model, the
+    factors of every item are kept once more as columns, for one user's scores.
 
     References
     ----------
@@ -125,6 +130,7 @@ class ColdStart(Preset):
 
     _fixed: ClassVar[tuple[str, ...]] = (*_PARTS, "schedule")
     _mixture: Mixture | None = None
+    _clicks: ImplicitColdStart | None = None
 
     def __init__(
         self,
@@ -179,7 +185,12 @@ class ColdStart(Preset):
 
     def initialize(self, tasks: TaskSet | Dataset) -> Self:
         """Fix the shapes by `tasks`, a `Dataset`, and draw the parameters; `fit` does it too."""
-        return super().initialize(self._encoded(tasks))
+        if self._are_clicks(tasks):
+            return self.fit(tasks)
+        with self._guard.fitting():
+            own = self._encoded(tasks)
+            self._forget_clicks()
+            return super().initialize(own)
 
     def fit(
         self,
@@ -210,16 +221,56 @@ class ColdStart(Preset):
         InvalidTypeError, InvalidValueError, NumericalError, KeyboardInterrupt
             As in `MetaLearner.fit`.
         """
-        if self.negatives is None and isinstance(data, Dataset) and is_clicks(data):
-            return cast(Self, ImplicitColdStart.take_over(self).fit(data))
         with self._guard.fitting():
+            if self._are_clicks(data):
+                unused = {"callbacks": callbacks, "checkpoint": checkpoint, "resume": resume}
+                return self._fit_clicks(data, [name for name, given in unused.items() if given])
             own = self._encoded(data)
+            self._forget_clicks()
             options = self._factorisations()
             following: dict[str, Any] = {"progress": progress, "callbacks": callbacks}
             following |= {"checkpoint": checkpoint, "resume": resume}
             if not options or not isinstance(data, Dataset):
                 return super().fit(own, validation, **following)
             return self._fit_mixture(data, own, options, validation, following)
+
+    def _are_clicks(self, data: Dataset | TaskSet) -> TypeGuard[Dataset]:
+        """Return whether there is no more than clicks to learn from."""
+        if not isinstance(data, Dataset) or data is self.__dict__.get("_own_data"):
+            return False
+        return self.negatives is None and is_clicks(data)
+
+    def _fit_clicks(self, data: Dataset, unused: Sequence[str]) -> Self:
+        """Fit the preset for clicks, which is this model from then on."""
+        defaults = type(self)().get_params(deep=False)
+        options = self.get_params(deep=False)
+        set_ = [name for name in options if name not in SHARED and options[name] != defaults[name]]
+        if set_ or unused:
+            warnings.warn(
+                f"ColdStart: all ratings are {data.rating[0]:g}, so they are taken as clicks, for "
+                f"which nothing is trained: {', '.join((*set_, *unused))} not used; see "
+                "ImplicitColdStart, or set negatives",
+                stacklevel=3,
+            )
+        self._take_clicks(self._new_clicks().fit(data))
+        return self
+
+    def _new_clicks(self) -> ImplicitColdStart:
+        return ImplicitColdStart(**{name: getattr(self, name) for name in SHARED})
+
+    def _take_clicks(self, clicks: ImplicitColdStart) -> None:
+        """Be what the preset for clicks has learned: its learner, items and history."""
+        for name in ("_own_data", "_taken", "_left_out"):
+            self.__dict__.pop(name, None)
+        names = ("_learner", "_data", "_items", "_users", "history_", "trained_on_")
+        taken = {name: clicks.__dict__[name] for name in names}
+        self.__dict__.update(taken, _clicks=clicks, _mixture=None, levels_=None)
+
+    def _forget_clicks(self) -> None:
+        """Be not fitted, if fitted to clicks."""
+        if self._clicks is not None:
+            self._clicks = None
+            self.__dict__.pop("_learner")
 
     def _fit_mixture(
         self,
@@ -299,7 +350,7 @@ class ColdStart(Preset):
             return data
         if levels is None:
             levels = rating_levels(data, drawn=self.negatives is not None)
-        self.levels_: NDArray[np.float64] = levels
+        self.levels_ = levels
         users = user_fields(data)
         self._taken = shape(data.items), shape(data.users)
         self._left_out = [n for n in (data.users.fields if data.users else {}) if n not in users]
@@ -324,6 +375,8 @@ class ColdStart(Preset):
         return self
 
     def _tasks(self, tasks: TaskSet) -> TaskSet:
+        if self._clicks is not None:
+            return self._clicks._tasks(tasks)
         tasks = super()._tasks(tasks)
         if "_items" not in self.__dict__ or tasks.items is self._items:
             return tasks
@@ -367,6 +420,10 @@ class ColdStart(Preset):
         check_decision(decision)
         if self._mixture is None and decision == "mean":
             return super().predict(tasks)
+        if self._clicks is not None:
+            raise InvalidValueError(
+                f"decision: expected mean, for clicks alone have no distribution, got {decision!r}"
+            )
         own = self._tasks(tasks)
         distribution = self._network(own)
         if self._mixture is not None:
@@ -396,14 +453,18 @@ class ColdStart(Preset):
         ratings: ArrayLike = (),
         user: Mapping[str, Any] | Hashable | FeatureTable = None,
     ) -> AdaptedUser:
-        """Adapt to one user, as `MetaLearner.adapt`."""
+        """Adapt to one user, as `MetaLearner.adapt`; of clicks without `ratings`."""
+        if self._clicks is not None:
+            with self._guard:
+                given = None if np.shape(ratings) == (0,) else ratings
+                of = self._clicks.adapt(items, given)
+                return AdaptedUser(of._native, self, of.items, of._support)
         adapted = super().adapt(items, ratings, user)
-        if self._mixture is None:
-            return adapted
-        given = as_values(items, "items")
-        support, quick = adapted._support, adapted._native
-        scorer = TaskScorer(self, support.codes, support.ratings, support.features, quick)
-        return AdaptedUser(scorer, self, given, support)
+        if self._mixture is not None:
+            task = adapted._support.task(self._items)
+            network = cast(_metarec.Adapted, adapted._native)
+            adapted._native = MixtureScorer(network, self._mixture, self._tasks(task))
+        return adapted
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
@@ -422,6 +483,20 @@ class ColdStart(Preset):
         }
 
     # Files
+
+    def _state(self) -> State:
+        if self._clicks is None:
+            return super()._state()
+        self._clicks.trained_on_ = self.trained_on_
+        about, arrays = self._clicks._state()
+        return {"clicks": about}, arrays
+
+    def _restore(self, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        if "clicks" not in about:
+            return super()._restore(about, arrays)
+        clicks = self._new_clicks()
+        clicks._restore(about["clicks"], arrays)
+        self._take_clicks(clicks)
 
     def _learned(self) -> dict[str, Any]:
         return {

@@ -24,7 +24,9 @@ def item_features(data: Dataset, count: int) -> FeatureTable:
     columns = {name: data.item_columns[name] for name in data.content_columns}
     content = components(blocks(fields, columns), seen, count)
     codes = np.where(seen, np.arange(len(seen)), -1).astype(np.int32)
-    items: dict[str, Any] = {"content": Dense(3 * content)} if content.shape[1] else {}
+    content = 3 * content
+    content.setflags(write=False)  # So that nobody needs to look whether it has changed.
+    items: dict[str, Any] = {"content": Dense(content)} if content.shape[1] else {}
     items["item"] = Categorical(codes, len(seen))
     return FeatureTable(items)
 

@@ -21,6 +21,8 @@ from metarec.training import Progress
 
 # Draws of the validation scenarios that the use of the scale is learned from.
 _DRAWS = 2
+# Items whose columns lie together, as the native module wants them.
+_BLOCK = 192
 
 
 class BayesianMF(DistributionEstimator):
@@ -231,8 +233,11 @@ class BayesianMF(DistributionEstimator):
 
     def _is_known(self, tasks: TaskSet) -> NDArray[np.bool_]:
         """Return whether each query row's item has training ratings."""
+        return self._has_ratings(tasks.item_index[tasks.query()[0]])
+
+    def _has_ratings(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         # The last element is that of unknown items, whose number is -1.
-        return np.asarray(self._factors["item_novelty"][tasks.item_index[tasks.query()[0]]] == 0)
+        return np.asarray(self._factors["item_novelty"][items] == 0)
 
     def _by_kind(
         self, tasks: TaskSet, answer: Callable[[OrderedProbit, NDArray[np.bool_]], Floats]
@@ -265,6 +270,34 @@ class BayesianMF(DistributionEstimator):
 
     def _moments(self, tasks: TaskSet, variances: bool) -> tuple[Floats, Any]:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), variances)
+
+    def _fold_user(self, tasks: TaskSet) -> NDArray[np.float32]:
+        """Return the user of the only task, for `_moments_of`."""
+        return _metarec.fold_user(self._factors, tasks.native, as_threads(self.threads))
+
+    def _moments_of(
+        self, user: NDArray[np.float32], items: NDArray[np.int32]
+    ) -> tuple[Floats, Floats]:
+        """Return what `_moments` would, in single precision and much faster for many items."""
+        threads = as_threads(self.threads)
+        return _metarec.score_items(self._factors, user, self._item_columns(), items, threads)
+
+    def _item_columns(self) -> NDArray[np.float32]:
+        """Return every item's (1, q, b) as a column, block by block and there sample by sample.
+
+        Made at first use, and again for other factors.
+        """
+        kept = self.__dict__.get("_columns")
+        if kept is None or kept[0] is not self._factors:
+            factors = self._factors["item_factors"]
+            samples, items, size = factors.shape
+            blocks = -(-items // _BLOCK)
+            whole = np.zeros((samples, blocks * _BLOCK, size + 1), np.float32)
+            whole[:, :items, 0], whole[:, :items, 1:] = 1, np.roll(factors, -1, axis=2)
+            parts = whole.reshape(samples, blocks, _BLOCK, -1).transpose(1, 0, 3, 2)
+            columns = np.ascontiguousarray(parts).reshape(blocks * samples, -1, _BLOCK)
+            kept = self._columns = self._factors, columns
+        return kept[1]
 
     def _predict(self, tasks: TaskSet) -> Floats:
         return self._moments(tasks, False)[0]

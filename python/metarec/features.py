@@ -144,7 +144,8 @@ class Dense:
     Parameters
     ----------
     vectors : float32 or float64 [rows, d]
-        Finite numbers.
+        Finite numbers. Read-only memory of the array's own (``vectors.setflags(write=False)``) is
+        taken to stay as it is; what may be written is looked at whenever it is used.
 
     Examples
     --------
@@ -382,7 +383,9 @@ class FeatureTable:
                 return arrays[f"{prefix}.{name}.{of}"]
 
             if kind == Dense.kind:
-                return Dense(part("vectors"))
+                vectors = np.array(part("vectors"))
+                vectors.setflags(write=False)
+                return Dense(vectors)
             if kind == Bag.kind:
                 return Bag(part("ids"), part("offsets"), size)
             if kind == Categorical.kind:

@@ -14,7 +14,6 @@ from metarec.components import COMPONENTS, Component
 from metarec.dataset import Dataset
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import Bag, Categorical, Dense, FeatureTable, Field
-from metarec.learner import MetaLearner
 from metarec.negatives import Negatives
 from metarec.presets import _PARTS, Preset
 from metarec.provenance import Provenance
@@ -112,19 +111,6 @@ class ImplicitColdStart(Preset):
         super().__init__(**options)
         self.rank, self.power, self.damping = rank, power, damping
         self.content, self.growth, self.popularity = content, growth, popularity
-
-    @classmethod
-    def take_over(cls, model: MetaLearner) -> Self:
-        """Make `model` one of these, not fitted, with its threads, dtype and seed; return it.
-
-        For a preset that learns that its data are clicks only when it is fitted.
-        """
-        shared = {name: getattr(model, name) for name in ("threads", "dtype", "seed")}
-        model.__dict__.clear()
-        model.__class__ = cls
-        model.__init__(**shared)  # type: ignore[misc]
-        assert isinstance(model, cls)
-        return model
 
     def _components(self) -> dict[str, Component]:
         return {
@@ -257,7 +243,10 @@ CONTENT_FROM = 30
 
 
 class _Sparse:
-    """A sparse matrix of features by items: row, item and value of every entry."""
+    """A sparse matrix of features by items: row, item and value of every entry.
+
+    By NumPy alone, for two products with a dense matrix are all that is asked of it.
+    """
 
     def __init__(
         self, rows: int, row: NDArray[Any], item: NDArray[Any], value: NDArray[np.float64]

@@ -12,8 +12,8 @@ from metarec.features import FeatureTable
 from metarec.tasks import TaskSet
 
 if TYPE_CHECKING:
-    from metarec.cold_start import ColdStart
     from metarec.estimator import DistributionEstimator
+    from metarec.mixture import Mixture
 
 
 class Scorer(Protocol):
@@ -29,20 +29,16 @@ class Scorer(Protocol):
 
 
 class TaskScorer:
-    """Scores items for one user as the query of a task, by the model's `predict`.
-
-    `quick` gives scores without a correction, where it has them.
-    """
+    """Scores items for one user as the query of a task, by the model's `predict`."""
 
     def __init__(
         self,
-        model: "ColdStart | DistributionEstimator",
+        model: "DistributionEstimator",
         items: NDArray[np.int32],
         ratings: ArrayLike,
         user: FeatureTable | None,
-        quick: Scorer | None = None,
     ) -> None:
-        self._model, self._items, self._user, self._quick = model, items, user, quick
+        self._model, self._items, self._user = model, items, user
         try:
             self._ratings = np.array(ratings, np.float32)
         except (TypeError, ValueError) as error:
@@ -71,15 +67,36 @@ class TaskScorer:
         """Return how many numbers a score is; 0 where there is no such score."""
         if score == "distribution":
             return 0 if self._model.levels_ is None else len(self._model.levels_)
-        if score == "uncorrected":
-            return 0 if self._quick is None else self._quick.columns(score)
-        return 1
+        return 0 if score == "uncorrected" else 1
 
     def predict(
         self, catalogue: _metarec.Features, items: NDArray[np.int32], score: str = "prediction"
     ) -> NDArray[np.floating[Any]]:
         """Return what the model says of each item."""
-        if score == "uncorrected" and self._quick is not None:
-            return self._quick.predict(catalogue, items, score)
         decision: Decision = "distribution" if score == "distribution" else "mean"
         return self._model.predict(self.tasks(items), decision)
+
+
+class MixtureScorer:
+    """Scores items for one user by a network that is adapted to him and the factorisations beside.
+
+    Scores without a correction are the network's own.
+    """
+
+    def __init__(self, network: _metarec.Adapted, mixture: "Mixture", user: TaskSet) -> None:
+        self._network, self._mixture = network, mixture
+        self._users = mixture.fold_user(user)
+
+    def columns(self, score: str, /) -> int:
+        """Return how many numbers a score is; 0 where there is no such score."""
+        return self._network.columns(score)
+
+    def predict(
+        self, catalogue: _metarec.Features, items: NDArray[np.int32], score: str = "prediction"
+    ) -> NDArray[np.floating[Any]]:
+        """Return what the mixture says of each item."""
+        if score == "uncorrected":
+            return self._network.predict(catalogue, items, score)
+        network = self._network.predict(catalogue, items, "distribution")
+        mixed = self._mixture.of_items(network, self._users, items)
+        return mixed if score == "distribution" else mixed @ self._mixture.levels

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec.features import FeatureTable
+from metarec.tasks import TaskSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,3 +21,16 @@ class UserSupport:
     ratings: NDArray[np.float64]
     features: FeatureTable | None
     user: Any
+
+    def task(self, items: FeatureTable) -> TaskSet:
+        """Return a task of these ratings that asks for nothing, of the model's items."""
+        count = np.array([len(self.codes)])
+        return TaskSet(
+            np.append(0, count),
+            count,
+            self.codes,
+            self.ratings,
+            None if self.features is None else np.zeros(1, np.int32),
+            items=items,
+            users=self.features,
+        )

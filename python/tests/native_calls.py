@@ -187,6 +187,26 @@ class World:
         arguments["variances"] = self.pick([True, False])
         return Call(native.fold_in, arguments, tuple(self.factors))
 
+    def one_task(self) -> Any:
+        return self.tasks.take(int64(0))
+
+    def fold_user(self) -> Call:
+        arguments = {"factors": self.learned(), "tasks": self.one_task(), "threads": 1}
+        return Call(native.fold_user, arguments, tuple(self.factors))
+
+    def score_items(self) -> Call:
+        columns = np.ones((2, 4, 192), np.float32)
+        arguments = {"factors": self.learned(), "user": np.ones((2, 4, 4), np.float32)}
+        arguments |= {"item_columns": columns, "items": int32(0, 3, -1), "threads": 1}
+        return Call(native.score_items, arguments, tuple(self.factors))
+
+    def mix_levels(self) -> Call:
+        arguments = {"given": np.full((3, 5), 0.2), "kind": np.array([True, False, True])}
+        arguments |= {"means": np.full((1, 3), 3.5), "variances": np.full((1, 3), 0.5)}
+        arguments |= {"levels": np.arange(1.0, 6), "cuts": np.tile(np.arange(1.5, 5), (2, 1, 1))}
+        arguments |= {"lines": np.tile([1.0, 0, 1], (2, 1, 1)), "weights": np.full((2, 2), 0.5)}
+        return Call(native.mix_levels, arguments | {"threads": 1})
+
     def ordered_probit(self) -> Call:
         arguments = {"means": np.array([1.5, 2.0, 4.8]), "variances": np.array([0.2, 1.0, 0.5])}
         arguments |= {"levels": np.arange(1.0, 6), "cuts": np.arange(1.5, 5), "slope": 1.2}

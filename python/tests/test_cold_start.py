@@ -2,13 +2,15 @@
 
 import copy
 import itertools
+import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 import metarec as mr
 from metarec.content import blocks, components
-from metarec.errors import InvalidTypeError, InvalidValueError
+from metarec.errors import InvalidTypeError, InvalidValueError, StateError
 
 SMALL = {"tokens": 12, "features": 6, "components": 16, "attention": 2, "epochs": 2, "seed": 0}
 SMALL |= {"factorisation": {"rank": 3, "samples": 5, "burn_in": 10, "interval": 1}}
@@ -184,13 +186,104 @@ def test_clicks_alone_with_drawn_negatives():
     assert 0.2 < scores.mean() < 0.5
 
 
-def test_clicks_alone_have_a_preset_of_their_own():
+@pytest.fixture(scope="module")
+def clicks():
     random = np.random.default_rng(0)
     user, item = np.repeat(np.arange(60), 20), random.integers(0, 40, 1200)
-    data = mr.Dataset.from_arrays(user, item, np.ones(1200))
-    model = mr.ColdStart(seed=3).fit(data)
-    assert type(model) is mr.ImplicitColdStart and model.seed == 3
-    assert len(model.adapt([3, 4], [1, 1]).recommend(5)) == 5
+    return mr.Dataset.from_arrays(user, item, np.ones(1200))
+
+
+def test_clicks_alone_are_left_to_their_own_preset(clicks, tmp_path):
+    wanted = mr.ImplicitColdStart(seed=3, threads=1, dtype="float64").fit(clicks)
+    model = mr.ColdStart(seed=3, threads=1, dtype="float64")
+    assert model.fit(clicks) is model and type(model) is mr.ColdStart
+    assert repr(model) == "ColdStart(threads=1, dtype='float64', seed=3)"
+    assert model.levels_ is None and repr(model.trained_on_) == repr(wanted.trained_on_)
+    model.save(tmp_path / "clicks.metarec")
+    others = [mr.load(tmp_path / "clicks.metarec"), copy.deepcopy(model)]
+    others.append(pickle.loads(pickle.dumps(model)))
+    tasks = clicks.tasks()
+    for each in (model, *others):
+        assert type(each) is mr.ColdStart and each.get_params() == model.get_params()
+        np.testing.assert_array_equal(each.predict(tasks), wanted.predict(tasks))
+        np.testing.assert_array_equal(each.score_catalogue(tasks), wanted.score_catalogue(tasks))
+        for user in (each.adapt([3, 4]), each.adapt([3, 4], [1, 1], {"age": 3})):
+            assert repr(user) == "AdaptedUser(ColdStart, 2 ratings)"
+            np.testing.assert_array_equal(
+                user.recommend(5).items, wanted.adapt([3, 4]).recommend(5).items
+            )
+            assert user.prior().ratings.shape == (0,)
+    with pytest.raises(InvalidValueError, match="clicks alone have no distribution"):
+        model.predict(tasks, "median")
+    with pytest.raises(InvalidValueError, match="no distribution"):
+        model.adapt([3]).predict([4], "median")
+
+
+def test_a_model_of_clicks_trains_on_and_says_what_it_saw(clicks):
+    model = mr.ColdStart().fit(clicks.view(clicks.user < 30))
+    before, seen = model.predict(clicks.tasks()), repr(model.trained_on_)
+    assert np.isfinite(model.partial_fit(clicks.tasks()))
+    again = copy.deepcopy(model)
+    assert (again.predict(clicks.tasks()) != before).any()
+    assert repr(again.trained_on_) == repr(model.trained_on_) != seen
+
+
+def test_clicks_and_stars_by_turns(data, clicks):
+    fresh = mr.ColdStart(**ALONE).fit(data)
+    model = mr.ColdStart(**ALONE)
+    with pytest.warns(UserWarning, match="clicks.*tokens.*factorisation"):
+        model.fit(clicks)
+    user = model.adapt([3, 4])
+    model.fit(data)
+    np.testing.assert_array_equal(model.levels_, fresh.levels_)
+    np.testing.assert_array_equal(model.predict(data.tasks()), fresh.predict(data.tasks()))
+    with pytest.raises(StateError, match="adapt again"):
+        user.predict([3])
+    with pytest.warns(UserWarning, match="clicks"):
+        model.fit(clicks)
+    wanted = mr.ImplicitColdStart().fit(clicks).predict(clicks.tasks())
+    np.testing.assert_allclose(model.predict(clicks.tasks()), wanted, rtol=1e-6)
+    with pytest.warns(UserWarning, match="clicks"):
+        assert model.initialize(clicks).levels_ is None
+    model.initialize(data)
+    assert model.levels_.tolist() == fresh.levels_.tolist() and model.steps == 0
+
+
+def test_what_clicks_have_no_use_for_is_named(clicks, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mr.ColdStart(seed=1, threads=1, dtype="float64").fit(clicks)
+    with pytest.warns(UserWarning, match=r"ratings are 1,.*: epochs, checkpoint not used"):
+        mr.ColdStart(epochs=3).fit(clicks, checkpoint=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("support", [0, 1, 20])
+def test_one_user_is_scored_as_in_a_task(model, data, support):
+    """In single precision, by products, and the same for an item whatever the others are."""
+    items, ratings = data.item_ids(np.arange(support) * 5), np.arange(support) % 5 + 1.0
+    user = model.adapt(items, ratings, {"age": 25} if support else None)
+    everything = np.append(data.item_ids(np.arange(data.item_count)), [-7, -7])
+    taken = user._support
+    codes = model._item_codes(everything)
+    tasks = mr.TaskSet(
+        np.array([0, support + len(codes)]),
+        np.array([support]),
+        np.append(taken.codes, codes),
+        np.append(taken.ratings, np.zeros(len(codes))),
+        None if taken.features is None else np.zeros(1, np.int32),
+        items=model._items,
+        users=taken.features,
+    )
+    known = model._mixture.partners[0]._has_ratings(codes)
+    assert known.any() and not known.all()
+    whole = user.predict(everything, "distribution")
+    np.testing.assert_allclose(whole, model.predict(tasks, "distribution"), rtol=2e-5)
+    np.testing.assert_allclose(user.predict(everything), model.predict(tasks), rtol=1e-6)
+    some = np.random.default_rng(0).permutation(len(everything))[:37]
+    np.testing.assert_array_equal(user.predict(everything[some], "distribution"), whole[some])
+    one = user.predict(everything[3:4], "distribution")
+    np.testing.assert_array_equal(one, whole[3:4])
 
 
 def test_what_cannot_be_fitted_is_named(data, model):

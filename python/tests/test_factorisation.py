@@ -365,3 +365,52 @@ def test_levels_of_ones_own():
     assert p.shape == (len(data), 3)
     with pytest.raises(InvalidValueError, match="levels"):
         mr.BayesianMF(**FAST, levels=[1, 0]).fit(data)
+
+
+def test_an_item_is_scored_by_itself_for_one_user(model, splits):
+    """By products of blocks, on any number of threads, from columns or gathered rows."""
+    tasks = splits.new_user.tasks().take([0])
+    user = model._fold_user(tasks)
+    items = np.append(np.arange(model._item_rows, dtype=np.int32), np.int32(-1))
+    items = np.tile(items, 9)
+    columns = model._item_columns()
+    assert columns is model._item_columns()
+    means, variances = _metarec.score_items(model._factors, user, columns, items, 1)
+    for threads in (2, 3):
+        again = _metarec.score_items(model._factors, user, columns, items, threads)
+        np.testing.assert_array_equal(again, (means, variances))
+    order = np.random.default_rng(0).permutation(len(items))
+    again = _metarec.score_items(model._factors, user, columns, items[order], 2)
+    np.testing.assert_array_equal(again, (means[order], variances[order]))
+    asked = mr.TaskSet(
+        np.array([0, tasks.support_rows + len(items)]),
+        np.array([tasks.support_rows]),
+        np.append(tasks.item_index[tasks.support()[0]], items),
+        np.append(tasks.targets[tasks.support()[0]], np.zeros(len(items))),
+        None if tasks.user_index is None else tasks.user_index[:1],
+        items=tasks.items,
+        users=tasks.users,
+    )
+    wanted = _metarec.fold_in(model._factors, asked.native, 1, True)
+    np.testing.assert_allclose(means, wanted[0], rtol=2e-6)
+    np.testing.assert_allclose(variances, wanted[1], rtol=2e-5)
+
+
+def test_boundary_of_one_user_refuses_what_does_not_fit(model, splits):
+    tasks, f = splits.new_user.tasks(), model._factors
+    user, columns = model._fold_user(tasks.take([0])), model._item_columns()
+    items = np.arange(3, dtype=np.int32)
+    with pytest.raises(InvalidValueError, match="wanted one"):
+        _metarec.fold_user(f, tasks.native, 1)
+    for wrong, match in (
+        ({"user": user[:, 1:].copy()}, "user"),
+        ({"item_columns": columns[:, :, :-1].copy()}, "item_columns"),
+        ({"item_columns": columns[1:].copy()}, "item_columns"),
+        ({"item_columns": np.concatenate([columns, columns])}, "item_columns"),
+        ({"items": items + model._item_rows}, r"items\[0\]"),
+        ({"items": items - 2}, r"items\[0\]"),
+        ({"threads": -1}, "threads"),
+    ):
+        given = {"factors": f, "user": user, "item_columns": columns, "items": items, "threads": 1}
+        with pytest.raises(mr.MetarecError, match=match):
+            _metarec.score_items(**given | wrong)

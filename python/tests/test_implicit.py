@@ -126,17 +126,6 @@ def test_ratings_repeats_and_the_unknown_say_nothing():
     assert is_clicks(plain) and not is_clicks(stars)
 
 
-def test_it_takes_the_place_of_another_preset(tmp_path):
-    data = world(users=30)
-    model = mr.ColdStart(seed=3, threads=1, dtype="float64")
-    same = mr.ImplicitColdStart.take_over(model).fit(data)
-    assert same is model and type(model) is mr.ImplicitColdStart
-    assert repr(model) == repr(mr.ImplicitColdStart(seed=3, threads=1, dtype="float64"))
-    model.save(tmp_path / "model.metarec")
-    wanted = mr.ImplicitColdStart(dtype="float64").fit(data).predict(data.tasks())
-    np.testing.assert_array_equal(mr.load(tmp_path / "model.metarec").predict(data.tasks()), wanted)
-
-
 def test_it_trains_on_by_gradients():
     data = world()
     splits = split.cold_start(data, 0.3, 0.0, min_ratings=5, query=4, seed=0)

@@ -119,6 +119,30 @@ typedef struct mr_adam {
     double rest_above;
 } mr_adam;
 
+/* Levels of ratings of which means m and variances v are known: the ordered probit P(y <= k) = Phi((c_k - s m') / sqrt v)
+ * with m' = shift + stretch m, tilted by exp(a l) so that the mean of the levels l is m' (inside the scale). */
+typedef struct mr_level_part {
+    const double *means, *variances; /* [rows] */
+    const double *cuts;              /* [levels - 1], rising */
+    double slope, shift, stretch;
+    double weight;
+} mr_level_part;
+
+/* The log-linear mixture of distributions over levels: p <- p^weight times those of the parts to their weights, rows
+ * summing to 1. Everything is double; rows count in eights, and every array has room for them. */
+typedef struct mr_level_mixture {
+    int64_t rows, level_count, part_count;
+    const double *levels; /* [level_count], rising, at least one */
+    const mr_level_part *parts;
+    double weight;
+    double *p; /* [level_count, rows], rows of stride p_row: the first distribution, then the result */
+    int64_t p_row;
+    double *scratch; /* [level_count, 8] */
+    double floor;    /* least probability of each distribution that is mixed */
+    double least;    /* least probability of a level before the tilt */
+    double margin;   /* nearest that a mean comes to the ends, in shares of the range */
+} mr_level_mixture;
+
 typedef struct mr_kernels {
     const char *isa; /* "baseline", "avx2", "avx512" */
     int64_t element_size;
@@ -146,6 +170,8 @@ typedef struct mr_kernels {
     void (*scale)(int64_t n, double alpha, void *x);                 /* x *= alpha */
     void (*clamp)(int64_t n, double low, double high, void *x);
     double (*sum_of_squares)(int64_t n, const void *x);              /* accumulated in double, in a fixed order */
+    /* out[j] += sum of a[i, j]^2 over the rows, in order. */
+    void (*add_squares)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out);
     void (*convert_float)(int64_t n, const float *x, void *out);     /* to the table's type */
     void (*convert_double)(int64_t n, const double *x, void *out);
     /* Without g: the missed steps alone. */
@@ -159,6 +185,9 @@ typedef struct mr_kernels {
                              int32_t transposed);
     /* out[0] = log |A| = 2 sum log of the diagonal of A's factor L [n, n]. */
     void (*log_determinant)(int64_t n, const void *l, int64_t l_row, void *out);
+
+    /* Of doubles in either table. */
+    void (*level_mixture)(const mr_level_mixture *mixture);
 } mr_kernels;
 
 /* Which variants this processor can run (bit 0 baseline, 1 AVX2 and FMA, 2 AVX-512). */

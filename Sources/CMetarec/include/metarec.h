@@ -64,6 +64,7 @@ typedef struct mr_field {
     int64_t id_count;
     const int64_t *_Nullable offsets; /* bag: [rows + 1] */
     const void *_Nullable vectors;  /* dense: [rows, size] */
+    int32_t is_constant;            /* dense: 1 where nobody writes the vectors as long as the table lives */
 } mr_field;
 
 int32_t mr_features_create(int64_t rows, const mr_field *_Nullable fields, int64_t field_count,
@@ -274,6 +275,17 @@ int32_t mr_factorisation_place(mr_features *items, const mr_content *content, mr
 int32_t mr_factorisation_predict(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads,
                                  mr_poll poll, double *out_means, double *_Nullable out_variances, mr_error *error);
 
+/* One user folded in: [samples, dimension + 1, dimension + 1], what the next function reads. Of the only task. */
+int32_t mr_factorisation_fold(const mr_factors *factors, double mean, mr_tasks *tasks, int64_t threads, mr_poll poll,
+                              float *out_user, mr_error *error);
+/* Items whose columns lie together in item_columns. */
+enum { MR_ITEM_BLOCK = 192 };
+/* Mean and variance of that user's rating of items, -1: unknown. item_columns [blocks, samples, dimension + 1,
+ * MR_ITEM_BLOCK] has of every item a 1, its factors and its bias, a column; the unknown item is the last one. */
+int32_t mr_factorisation_score(const mr_factors *factors, double mean, float *user, const float *item_columns,
+                               int64_t blocks, const int32_t *_Nullable items, int64_t count, int64_t threads,
+                               mr_poll poll, double *out_means, double *out_variances, mr_error *error);
+
 /* Levels of a rating of known mean and variance: P(y <= k) = Phi((cuts[k] - slope mean) / deviation), tilted to the mean. */
 typedef struct mr_probit {
     int64_t level_count;
@@ -289,6 +301,20 @@ int32_t mr_ordered_probit(const mr_probit *probit, const double *means, const do
 int32_t mr_ordered_probit_fit(const mr_probit *probit, const double *means, const double *variances,
                               const int64_t *places, int64_t rows, double *out_cuts, double *out_slope,
                               mr_error *error);
+
+/* A log-linear mixture, by kind of row, of a given distribution and of ordered probits. */
+typedef struct mr_mixture {
+    int64_t level_count, part_count, kind_count;
+    const double *levels;  /* [level_count], rising */
+    const double *cuts;    /* [kind_count, part_count, level_count - 1] */
+    const double *lines;   /* [kind_count, part_count, 3]: slope, and shift + stretch x mean corrects the mean */
+    const double *weights; /* [kind_count, 1 + part_count] */
+} mr_mixture;
+
+/* out [rows, level_count], given likewise; kind [rows] below kind_count; means, variances [part_count, rows]. */
+int32_t mr_mixture_probabilities(const mr_mixture *mixture, int64_t rows, const double *given, const uint8_t *kind,
+                                 const double *means, const double *variances, int64_t threads, double *out,
+                                 mr_error *error);
 
 /* ---- Metrics ---- */
 

@@ -9,8 +9,8 @@ import Kernels
 /// g + b_i + a_i · w and the variance a_iᵀ P⁻¹ a_i + N_i. Over the samples: the mean of the means, and the mean of the
 /// variances plus the variance of the means.
 public struct FoldIn: @unchecked Sendable {
-    private let factors: FactorArrays
-    private let mean: Double
+    let factors: FactorArrays
+    let mean: Double
     /// Tasks whose prior means are in memory at a time.
     private static let chunk = 1024
 
@@ -59,7 +59,7 @@ public struct FoldIn: @unchecked Sendable {
     }
 
     /// The items and ratings of one task's rows.
-    private struct Rows {
+    struct Rows {
         let items: UnsafePointer<Int32>
         let targets: Numbers
         let start, supportCount, queryCount: Int
@@ -87,7 +87,7 @@ public struct FoldIn: @unchecked Sendable {
     }
 
     /// Λ_U B_Uᵀ x_u of every task, a matrix a sample.
-    private func targets(_ tasks: TaskSet, _ extents: [TaskSet.Extent]) throws -> [DenseMatrix] {
+    func targets(_ tasks: TaskSet, _ extents: [TaskSet.Extent]) throws -> [DenseMatrix] {
         let table = factors.userColumns == 1 ? nil : tasks.users
         let design = try Design(table, rows: extents.map(\.user), standardised: false)
         guard design.columns == factors.userColumns else {
@@ -118,20 +118,8 @@ public struct FoldIn: @unchecked Sendable {
         variances?.update(repeating: 0, count: query.count)
         for sample in 0..<factors.samples {
             try tick(0)
+            try solve(sample, rows, target: targets(sample), in: system)
             let items = factors.itemFactors + sample * (factors.items + 1) * d
-            system.begin()
-            for row in 0..<rows.supportCount {
-                let item = try place(rows.items[row])
-                let z = items + item * d
-                let scale = 1 / noise(sample, item).squareRoot()
-                let a = system.next()
-                a[0] = scale
-                for k in 1..<d { a[k] = scale * Double(z[k]) }
-                a[d] = scale * (rows.targets[rows.start + row] - mean - Double(z[0]))
-            }
-            guard system.solve(precision: factors.userPrecision + sample * d * d, target: targets(sample)) else {
-                throw FactorPrior.notFinite
-            }
             let w = system.solution.pointer
             for (place, row) in query.enumerated() {
                 let z = items + (try self.place(rows.items[row])) * d
@@ -147,6 +135,29 @@ public struct FoldIn: @unchecked Sendable {
             let average = means[place] * share
             means[place] = mean + average
             if let variances { variances[place] = max(variances[place] * share - average * average, 0) }
+        }
+    }
+
+    /// Leaves L of P = L Lᵀ and w in `system`; without rows those of the prior.
+    func solve(
+        _ sample: Int, _ rows: Rows?, target: UnsafePointer<Double>, in system: NormalEquations
+    ) throws {
+        let d = factors.dimension
+        let items = factors.itemFactors + sample * (factors.items + 1) * d
+        system.begin()
+        if let rows {
+            for row in 0..<rows.supportCount {
+                let item = try place(rows.items[row])
+                let z = items + item * d
+                let scale = 1 / noise(sample, item).squareRoot()
+                let a = system.next()
+                a[0] = scale
+                for k in 1..<d { a[k] = scale * Double(z[k]) }
+                a[d] = scale * (rows.targets[rows.start + row] - mean - Double(z[0]))
+            }
+        }
+        guard system.solve(precision: factors.userPrecision + sample * d * d, target: target) else {
+            throw FactorPrior.notFinite
         }
     }
 
@@ -176,7 +187,7 @@ public struct FoldIn: @unchecked Sendable {
         }
     }
 
-    @inline(__always) private func place(_ item: Int32) throws -> Int {
+    @inline(__always) func place(_ item: Int32) throws -> Int {
         guard item >= -1, Int(item) < factors.items else { throw TaskSet.changed }
         return item < 0 ? factors.items : Int(item)
     }

@@ -19,9 +19,9 @@ public struct OrderedProbit: Sendable {
     public private(set) var slope: Double
 
     /// Least probability of a level before the tilt.
-    private static let least = 1e-9
+    static let least = 1e-9
     /// Nearest that a mean comes to the ends, in shares of the range.
-    private static let margin = 0.005
+    static let margin = 0.005
 
     /// Cuts half way between the levels, unless given.
     ///
