@@ -159,7 +159,7 @@ import Testing
 
     /// In a share of the tasks nearly all ids are hidden, in the others few; other fields keep their own rate.
     @Test func idsAreHiddenByTask() {
-        let dropout = FieldDropout(field: 1, rate: 0.1, highShare: 0.25, highRate: 0.8)
+        let dropout = FieldDropout(fields: [1], rate: 0.1, highShare: 0.25, highRate: 0.8)
         var (rates, others) = ([Double](), 0)
         for task in 0..<2000 {
             var hiding = Hiding(rate: 0, dropout: dropout, generator: SeededGenerator(3, UInt64(task)))
@@ -175,5 +175,22 @@ import Testing
             rates.filter { $0 <= 0.5 }.reduce(0, +) / Double(2000 - high.count)
         )
         #expect(Swift.abs(meanHigh - 0.8) < 0.01 && Swift.abs(meanLow - 0.1) < 0.01)
+    }
+    /// Fields of what new items do not have are hidden in the same rows; what others draw is as without them.
+    @Test func fieldsAreHiddenTogether() {
+        func draws(_ fields: [Int], of field: Int) -> [Bool] {
+            let dropout = FieldDropout(fields: fields, rate: 0.5, highShare: 0, highRate: 1)
+            var hiding = Hiding(rate: 0.3, dropout: dropout, generator: SeededGenerator(8))
+            var found: [Bool] = []
+            for each in [0, 1, 2, 3] {
+                hiding.enter(field: each)
+                let drawn = (0..<50).map { _ in hiding.next() }
+                if each == field { found = drawn }
+            }
+            return found
+        }
+        #expect(draws([1, 3], of: 1) == draws([1, 3], of: 3) && draws([1], of: 1) == draws([1, 3], of: 1))
+        #expect(draws([1], of: 1) != draws([1], of: 3) && draws([1], of: 2) == draws([1, 3], of: 2))
+        #expect(draws([1, 3], of: 0) != draws([1, 3], of: 2))
     }
 }

@@ -67,6 +67,9 @@ class ColdStart(Preset):
         Columns of an item's representation, and of them those that the head multiplies.
     components : int
         Principal components of the items' content.
+    counts : bool
+        Whether the representation has how often an item is rated in training, in powers of the
+        square root of 2. Training hides it with the id, for new items have neither.
     attention : int
         Heads of the attention over the support; 0: the closed form alone, which is much faster.
     factorisation : bool or mapping
@@ -138,6 +141,7 @@ class ColdStart(Preset):
         tokens: int = 128,
         features: int = 64,
         components: int = 192,
+        counts: bool = False,
         attention: int = 4,
         factorisation: bool | Mapping[str, Any] = True,
         lr: float = 5e-3,
@@ -159,6 +163,7 @@ class ColdStart(Preset):
             **options,
         )
         self.tokens, self.features, self.components = tokens, features, components
+        self.counts = counts
         self.attention, self.lr, self.l2, self.dropout = attention, lr, l2, dropout
         self.factorisation = factorisation
 
@@ -355,7 +360,8 @@ class ColdStart(Preset):
         self._taken = shape(data.items), shape(data.users)
         self._left_out = [n for n in (data.users.fields if data.users else {}) if n not in users]
         own = data.with_features(
-            item_features(data, self.components), FeatureTable(users) if users else None
+            item_features(data, self.components, counts=self.counts),
+            FeatureTable(users) if users else None,
         )
         self._own_data = own
         return own

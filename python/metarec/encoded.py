@@ -17,9 +17,13 @@ USERS_PER_VALUE = 10
 MOST_LEVELS = 20
 
 
-def item_features(data: Dataset, count: int) -> FeatureTable:
-    """Return the items' content, `count` principal components, and the ids that training has."""
-    seen = np.bincount(data.item, minlength=data.item_count) > 0
+def item_features(data: Dataset, count: int, *, counts: bool) -> FeatureTable:
+    """Return the items' content, `count` principal components, and what only training's have.
+
+    That is the id and, of `counts`, the binary logarithm of how many ratings there are, in halves.
+    """
+    ratings = np.bincount(data.item, minlength=data.item_count)
+    seen = ratings > 0
     fields = {name: field for name, field in data.items.fields.items() if name != "item"}
     columns = {name: data.item_columns[name] for name in data.content_columns}
     content = components(blocks(fields, columns), seen, count)
@@ -28,6 +32,10 @@ def item_features(data: Dataset, count: int) -> FeatureTable:
     content.setflags(write=False)  # So that nobody needs to look whether it has changed.
     items: dict[str, Any] = {"content": Dense(content)} if content.shape[1] else {}
     items["item"] = Categorical(codes, len(seen))
+    if counts:
+        halves = np.round(2 * np.log2(np.maximum(ratings, 0.5))).astype(np.int32)
+        halves[~seen] = -1
+        items["item.count"] = Categorical(halves, int(halves.max()) + 1)
     return FeatureTable(items)
 
 

@@ -56,7 +56,7 @@ public protocol Backbone: Sendable {
     ) -> Representation
     /// The hidden units that training drops at random.
     var unitDropout: UnitDropout? { get }
-    /// The field of items that training hides more often than others, and how often.
+    /// The fields of items that training hides together, more often than others, and how often.
     func dropout(items: [FieldSchema]) -> FieldDropout?
 }
 

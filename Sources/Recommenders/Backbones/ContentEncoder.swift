@@ -26,7 +26,8 @@ public struct ContentEncoder: Backbone {
 
             An item's fields add up to a token t [tokens] and an offset β: of an embedded field its row of the table (of a
             bag the mean), of a dense field c the product c W. The field "item", if there is one, is the id; training
-            hides it at random (DropoutNet), so that the rest alone must do for new items. The output is
+            hides it at random (DropoutNet), and with it the fields "item.<name>", which new items have as little: so the
+            rest alone must do for these. The output is
             β + t[:features] · head.weight + head.bias. A user's fields add up to u [user], for algorithms that use it.
 
             Parameters: "embedding.<field>" [size, tokens + 1] or [size, user], "encoder.<field>" likewise for dense fields
@@ -93,10 +94,13 @@ public struct ContentEncoder: Backbone {
             known: items.first { $0.schema.name == ContentEncoder.id }?.known(θ), user: sum(users))
     }
 
-    /// The id's.
+    /// The id's, and of what else only items with an id have.
     public func dropout(items: [FieldSchema]) -> FieldDropout? {
-        items.firstIndex { $0.name == ContentEncoder.id && $0.isEmbedded }.map {
-            FieldDropout(field: $0, rate: dropout.rate, highShare: dropout.highShare, highRate: dropout.highRate)
+        guard items.contains(where: { $0.name == ContentEncoder.id && $0.isEmbedded }) else { return nil }
+        let fields = items.indices.filter {
+            items[$0].name == ContentEncoder.id || items[$0].name.hasPrefix(ContentEncoder.id + ".")
         }
+        return FieldDropout(
+            fields: fields, rate: dropout.rate, highShare: dropout.highShare, highRate: dropout.highRate)
     }
 }
