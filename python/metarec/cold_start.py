@@ -141,7 +141,7 @@ class ColdStart(Preset):
         tokens: int = 128,
         features: int = 64,
         components: int = 192,
-        counts: bool = False,
+        counts: bool = True,
         attention: int = 4,
         factorisation: bool | Mapping[str, Any] = True,
         lr: float = 5e-3,
