@@ -49,7 +49,7 @@ fuzz-abi: install ## Fuzz the C functions, guided by coverage, with every memory
 soak: install ## Adapt, predict and fit from eight threads, and look for leaks (MINUTES=10)
 	$(python) python/tests/soak.py --minutes $(or $(MINUTES),10)
 
-sanitize: install ## Run Swift tests and the native module under the address and the thread sanitizer
+sanitize: install ## Run all Swift tests and the native module under the address and the thread sanitizer
 	python/setup/sanitize address $(python)
 	python/setup/sanitize thread $(python)
 
