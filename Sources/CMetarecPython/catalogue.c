@@ -4,6 +4,7 @@
 #include "arrays.h"
 #include "errors.h"
 #include "metric.h"
+#include "poll.h"
 #include "values.h"
 
 static bool lists_parse(PyObject *offsets, PyObject *items, const char *offsets_name, const char *name, int64_t users,
@@ -131,10 +132,12 @@ PyObject *negatives(PyObject *module, PyObject *args, PyObject *kwargs) {
     const double *data = PyArray_DATA(shares);
     int64_t items = PyArray_DIM(shares, 0);
     int32_t *out = array_data(table);
+    Poll state;
+    mr_poll poll = poll_start(&state, NULL);
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_negatives(data, items, own, count, tasks, batch_size, seed, epoch, out, total, &error);
+    status = mr_negatives(data, items, own, count, tasks, batch_size, seed, epoch, poll, out, total, &error);
     Py_END_ALLOW_THREADS
     PyObject *result = succeeded(status, &error) ? PySequence_GetItem(table, 0) : NULL;
     Py_DECREF(table);

@@ -94,7 +94,7 @@ static bool content_read(Factors *out, PyObject *dict) {
     out->content.residuals = PyArray_DATA(array);
     PyObject *value = entry(out, dict, "item_variances");
     PyArrayObject *variances =
-        value ? borrow_vector(value, "item_variances", ELEMENT_FLOAT64, ANY_LENGTH, "[blocks]") : NULL;
+        value ? borrow_vector(value, "item_variances", ELEMENT_FLOAT64, ANY_LENGTH, "[1 + item fields]") : NULL;
     if (!variances) return false;
     out->content.blocks = PyArray_DIM(variances, 0);
     out->content.variances = PyArray_DATA(variances);

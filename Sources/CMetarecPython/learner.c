@@ -47,7 +47,7 @@ static PyObject *learner_initialize(PyObject *self, PyObject *args, PyObject *kw
     if (!run_start(&run, self, tasks, NULL)) return NULL;
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_learner_initialize(run.learner, run.tasks, limit, &run.error);
+    status = mr_learner_initialize(run.learner, run.tasks, limit, run.poll, &run.error);
     Py_END_ALLOW_THREADS
     return run_result(&run, status, Py_NewRef(Py_None));
 }

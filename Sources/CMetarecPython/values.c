@@ -5,9 +5,16 @@
 
 #include <string.h>
 
-/* Raises "name: got ...; wanted ...", in place of Python's own type error. */
+/* A type error; or what a memoryview of several dimensions raises, or a released one. */
+static bool is_refusal(PyObject *object) {
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) return true;
+    bool refused = PyErr_ExceptionMatches(PyExc_NotImplementedError) || PyErr_ExceptionMatches(PyExc_ValueError);
+    return refused && PyMemoryView_Check(object);
+}
+
+/* Raises "name: got ...; wanted ...", in place of Python's own refusal. */
 static bool refuse(PyObject *object, const char *name, const char *wanted) {
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError)) return false;
+    if (PyErr_Occurred() && !is_refusal(object)) return false;
     PyErr_Clear();
     PyObject *came = description(object);
     if (came) raise_error(MR_TYPE_ERROR, "%s: got %U; wanted %s", name, came, wanted);

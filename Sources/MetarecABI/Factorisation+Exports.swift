@@ -203,7 +203,8 @@ private func arrays(_ given: mr_factors) throws -> FactorArrays {
 
 private func arrays(_ given: mr_content) throws -> ContentArrays {
     ContentArrays(
-        columns: try count(given.columns, "columns", from: 1), blocks: try count(given.blocks, "blocks", from: 1),
+        columns: try count(given.columns, "item_weights: item columns", from: 1),
+        blocks: try count(given.blocks, "item_variances: elements", from: 1),
         weights: given.weights, residuals: given.residuals, variances: given.variances)
 }
 

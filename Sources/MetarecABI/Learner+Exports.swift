@@ -55,10 +55,13 @@ public func mr_learner_release(_ handle: OpaquePointer) { Handle.release(handle,
 /// Fixes the shapes and draws the parameters.
 @c @implementation
 public func mr_learner_initialize(
-    _ handle: OpaquePointer, _ set: OpaquePointer, _ limit: Int64, _ error: UnsafeMutablePointer<mr_error>
+    _ handle: OpaquePointer, _ set: OpaquePointer, _ limit: Int64, _ poll: mr_poll,
+    _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        try learner(handle).exclusively { try $0.initialize(tasks(set), limit: limit < 0 ? .max : Int(limit)) }
+        try learner(handle).exclusively {
+            try $0.initialize(tasks(set), limit: limit < 0 ? .max : Int(limit), poll: Poll(poll))
+        }
     }
 }
 

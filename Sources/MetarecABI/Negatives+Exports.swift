@@ -6,8 +6,8 @@ import Recommenders
 @c @implementation
 public func mr_negatives(
     _ weights: UnsafePointer<Double>, _ catalogue: Int64, _ own: mr_item_lists, _ counts: UnsafePointer<Int64>,
-    _ taskCount: Int64, _ batchSize: Int64, _ seed: UInt64, _ epoch: UInt64, _ out: UnsafeMutablePointer<Int32>?,
-    _ outCount: Int64, _ error: UnsafeMutablePointer<mr_error>
+    _ taskCount: Int64, _ batchSize: Int64, _ seed: UInt64, _ epoch: UInt64, _ poll: mr_poll,
+    _ out: UnsafeMutablePointer<Int32>?, _ outCount: Int64, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
         let items = try count(catalogue, "catalogue")
@@ -22,11 +22,12 @@ public func mr_negatives(
         let out = UnsafeMutableBufferPointer(start: out, count: total)
         let own = try itemLists(own, tasks, "own")
         if batchSize == 0 {
-            try NegativeSampler(weights: weights).draw(own: own, counts: counts, seed: seed, epoch: epoch, into: out)
+            try NegativeSampler(weights: weights).draw(
+                own: own, counts: counts, seed: seed, epoch: epoch, into: out, poll: Poll(poll))
         } else {
             try NegativeSampler.drawInBatches(
                 of: count(batchSize, "batch_size"), weights: weights, own: own, counts: counts, seed: seed,
-                epoch: epoch, into: out)
+                epoch: epoch, into: out, poll: Poll(poll))
         }
     }
 }

@@ -130,8 +130,8 @@ public final class Learner {
     /// Fixes the shapes by the tasks' features and draws the parameters. The head's bias begins at what suits the mean
     /// target best. Once.
     ///
-    /// - Throws: parameters of more elements than `limit`, before they take memory.
-    public func initialize(_ tasks: TaskSet, limit: Int = .max) throws {
+    /// - Throws: parameters of more elements than `limit`, before they take memory; interrupted, and not initialised.
+    public func initialize(_ tasks: TaskSet, limit: Int = .max, poll: Poll = .none) throws {
         guard state == nil else { throw MetarecError.state("initialize: the learner is initialised already") }
         let model = try Model(
             items: tasks.items.schema, users: tasks.users?.schema ?? [], backbone: options.backbone,
@@ -143,10 +143,10 @@ public final class Learner {
         let new = try State(model, options)
         for (index, request) in model.requests.enumerated() {
             var generator = SeededGenerator(options.seed, 0x1217, UInt64(index))
-            new.store.parameters[index].fill(request.initializer, &generator)
+            try new.store.parameters[index].fill(request.initializer, &generator, poll)
         }
         if let mean = try tasks.meanTarget(), let bias = new.store.index(of: "head.bias") {
-            new.store.parameters[bias].fill(.constant(options.loss.outputBias(forMean: mean)))
+            try new.store.parameters[bias].fill(.constant(options.loss.outputBias(forMean: mean)))
         }
         state = new
     }

@@ -56,13 +56,13 @@ public struct NegativeSampler: Sendable {
     ///   - out: `Σ counts` items, task after task; −1 for a task that has every item of positive weight.
     public func draw(
         own: ItemLists, counts: UnsafeBufferPointer<Int64>, seed: UInt64, epoch: UInt64,
-        into out: UnsafeMutableBufferPointer<Int32>
+        into out: UnsafeMutableBufferPointer<Int32>, poll: Poll = .none
     ) throws(MetarecError) {
         try own.check("own", users: counts.count, catalogue: sums.count, low: -1)
         let starts = try NegativeSampler.starts(counts, total: out.count)
         for task in counts.indices {
             var generator = SeededGenerator(seed, epoch, UInt64(task))
-            draw(Set(own[task]), into: out[starts[task]..<starts[task + 1]], &generator)
+            try draw(own[task], into: out[starts[task]..<starts[task + 1]], &generator, poll)
         }
     }
 
@@ -72,14 +72,14 @@ public struct NegativeSampler: Sendable {
     /// as in `draw`; −1 for a task whose batch has nothing that it does not.
     public static func drawInBatches(
         of batchSize: Int, weights: UnsafeBufferPointer<Double>, own: ItemLists, counts: UnsafeBufferPointer<Int64>,
-        seed: UInt64, epoch: UInt64, into out: UnsafeMutableBufferPointer<Int32>
+        seed: UInt64, epoch: UInt64, into out: UnsafeMutableBufferPointer<Int32>, poll: Poll = .none
     ) throws {
         guard batchSize > 0 else { throw MetarecError.value("batch_size: got \(batchSize), wanted 1 or more") }
         _ = try NegativeSampler(weights: weights)
         try own.check("own", users: counts.count, catalogue: weights.count, low: -1)
         let starts = try starts(counts, total: out.count)
         var order = Array(counts.indices)
-        try Learner.shuffle(&order, seed: seed, epoch: epoch, .none)
+        try Learner.shuffle(&order, seed: seed, epoch: epoch, poll)
         for start in stride(from: 0, to: order.count, by: batchSize) {
             let batch = order[start..<min(start + batchSize, order.count)]
             let sampler = NegativeSampler(of: batch.map { Set(own[$0]) }, weights)
@@ -87,7 +87,7 @@ public struct NegativeSampler: Sendable {
                 let places = out[starts[task]..<starts[task + 1]]
                 var generator = SeededGenerator(seed, epoch, UInt64(task))
                 if let sampler {
-                    sampler.draw(Set(own[task]), into: places, &generator)
+                    try sampler.draw(own[task], into: places, &generator, poll)
                 } else {
                     for place in places.indices { out[place] = -1 }
                 }
@@ -120,17 +120,24 @@ public struct NegativeSampler: Sendable {
     }
 
     private func draw(
-        _ excluded: Set<Int32>, into out: Slice<UnsafeMutableBufferPointer<Int32>>, _ generator: inout SeededGenerator
-    ) {
+        _ own: Slice<UnsafeBufferPointer<Int32>>, into out: Slice<UnsafeMutableBufferPointer<Int32>>,
+        _ generator: inout SeededGenerator, _ poll: Poll
+    ) throws(MetarecError) {
         var out = out
-        for place in out.indices { out[place] = draw(excluded, &generator) }
+        let excluded = Set(own)
+        try poll.check(after: own.count + 1)
+        for place in out.indices { out[place] = try draw(excluded, &generator, poll) }
     }
 
-    private func draw(_ excluded: Set<Int32>, _ generator: inout SeededGenerator) -> Int32 {
+    private func draw(
+        _ excluded: Set<Int32>, _ generator: inout SeededGenerator, _ poll: Poll
+    ) throws(MetarecError) -> Int32 {
+        try poll.check(after: 1)
         for _ in 0..<NegativeSampler.patience {
             let item = item(first(above: generator.uniform() * sums[sums.count - 1]))
             if !excluded.contains(item) { return item }
         }
+        try poll.check(after: sums.count)
         let rest = sums.indices.filter { weight($0) > 0 && !excluded.contains(item($0)) }
         let total = rest.reduce(0) { $0 + weight($1) }
         guard total > 0 else { return -1 }

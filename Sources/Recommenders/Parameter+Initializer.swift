@@ -1,11 +1,17 @@
 import Glibc
+import Graph
 import Kernels
 import MetaLearning
 
 extension Parameter {
     /// Writes initial values, drawn in double and rounded, so that both precisions begin at the same point.
-    func fill(_ initializer: Initializer, _ generator: inout SeededGenerator) {
+    ///
+    /// - Throws: interrupted.
+    func fill(
+        _ initializer: Initializer, _ generator: inout SeededGenerator, _ poll: Poll = .none
+    ) throws(MetarecError) {
         for index in 0..<spec.count {
+            if index % (1 << 16) == 0 { try poll.check(0) }
             let value: Double
             switch initializer {
             case .constant(let number): value = number
@@ -24,8 +30,8 @@ extension Parameter {
     }
 
     /// Writes one number everywhere.
-    func fill(_ initializer: Initializer) {
+    func fill(_ initializer: Initializer) throws(MetarecError) {
         var unused = SeededGenerator(0)
-        fill(initializer, &unused)
+        try fill(initializer, &unused)
     }
 }

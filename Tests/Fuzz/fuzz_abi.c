@@ -175,12 +175,13 @@ static void use(mr_learner *given, mr_features *items, mr_tasks *work) {
 }
 
 static void learn(void) {
-    int rows = length(4);
+    int rows = length(4), polls = 0;
+    mr_poll poll = {go_on, &polls};
     mr_error error = {0};
     mr_features *items = features(rows);
     mr_tasks *made = items ? tasks(items, rows) : NULL;
     mr_learner *given = made ? learner() : NULL;
-    if (given && !mr_learner_initialize(given, made, 1000, &error)) {
+    if (given && !mr_learner_initialize(given, made, 1000, poll, &error)) {
         mr_tasks *taken = NULL;
         int64_t *ids = integers(3);
         if (!mr_tasks_take(made, ids, byte() % 4, &taken, &error)) {
@@ -247,6 +248,8 @@ static void measure(void) {
 
 static void rank(void) {
     mr_error error = {0};
+    int polls = 0;
+    mr_poll poll = {go_on, &polls};
     int users = length(3), catalogue = length(5), out = length(4), wanted = length(2), hidden = length(6), dtype = byte() % 2;
     mr_metric *metrics = block(sizeof *metrics * (size_t)wanted);
     for (int i = 0; i < wanted; i++) metrics[i] = (mr_metric){(int32_t)integer(), integer(), number()};
@@ -258,7 +261,7 @@ static void rank(void) {
                  block(size), block(size), block(sizeof(int32_t) * (size_t)(users * out)), &error);
     int64_t *counts = block(sizeof *counts * (size_t)users), total = 0;
     for (int i = 0; i < users; i++) total += counts[i] = length(4);
-    mr_negatives(numbers(catalogue), catalogue, excluded, counts, users, integer(), byte(), byte(),
+    mr_negatives(numbers(catalogue), catalogue, excluded, counts, users, integer(), byte(), byte(), poll,
                  block(sizeof(int32_t) * (size_t)total), total, &error);
 }
 

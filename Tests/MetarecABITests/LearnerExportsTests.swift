@@ -92,7 +92,7 @@ private func emptyTensor() -> mr_tensor {
 
     private func initialized(_ options: [Option] = []) throws -> OpaquePointer {
         let handle = try #require(learner([Option("dtype", text: "float64"), Option("threads", 1)] + options).1)
-        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) } == .fine)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, silent, $0) } == .fine)
         return handle
     }
 
@@ -180,8 +180,8 @@ private func emptyTensor() -> mr_tensor {
         #expect(Outcome { mr_learner_step(handle, few, silent, &loss, $0) }.status == state)
         var none = mr_user_ratings(count: 0, items: nil, ratings: nil, dtype: 0)
         #expect(Outcome { mr_learner_adapt(handle, items, nil, &none, &out, $0) }.status == state && out == nil)
-        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) } == .fine)
-        #expect(Outcome { mr_learner_initialize(handle, few, -1, $0) }.status == state)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, silent, $0) } == .fine)
+        #expect(Outcome { mr_learner_initialize(handle, few, -1, silent, $0) }.status == state)
         mr_learner_release(handle)
     }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Recommenders
 
 private func draw(
-    _ weights: [Double], own: [[Int32]], counts: [Int64], seed: UInt64 = 0, batch: Int? = nil
+    _ weights: [Double], own: [[Int32]], counts: [Int64], seed: UInt64 = 0, batch: Int? = nil, poll: Poll = .none
 ) throws -> [Int32] {
     var out = [Int32](repeating: -7, count: Int(counts.reduce(0, +)))
     let offsets = own.reduce(into: [Int64(0)]) { $0.append($0.last! + Int64($1.count)) }
@@ -16,10 +16,11 @@ private func draw(
                         let own = ItemLists(offsets: offsets, items: items)
                         if let batch {
                             try NegativeSampler.drawInBatches(
-                                of: batch, weights: weights, own: own, counts: counts, seed: seed, epoch: 0, into: $0)
+                                of: batch, weights: weights, own: own, counts: counts, seed: seed, epoch: 0, into: $0,
+                                poll: poll)
                         } else {
                             try NegativeSampler(weights: weights).draw(
-                                own: own, counts: counts, seed: seed, epoch: 0, into: $0)
+                                own: own, counts: counts, seed: seed, epoch: 0, into: $0, poll: poll)
                         }
                     }
                 }
@@ -37,6 +38,19 @@ private func draw(
         #expect(abs(share(1, 0..<8000) - 0.25) < 0.02 && abs(share(2, 0..<8000) - 0.75) < 0.02)
         #expect(abs(share(1, 8000..<16000) - 0.125) < 0.02 && abs(share(4, 8000..<16000) - 0.5) < 0.03)
         #expect(drawn.allSatisfy { [1, 2, 4].contains($0) } && !drawn[..<8000].contains(4))
+    }
+
+    /// Also where a task has everything, and each draw lists what is left.
+    @Test(arguments: [nil, 2], [[0], [0, 1, 2]]) func canBeStopped(batch: Int?, own: [Int32]) throws {
+        var asked = 0
+        let poll = Poll { _, _ in
+            asked += 1
+            return asked < 3
+        }
+        let error = #expect(throws: MetarecError.self) {
+            try draw([1, 1, 1], own: [own, [1]], counts: [50_000_000, 0], batch: batch, poll: poll)
+        }
+        #expect(error?.kind == .interrupted && asked == 3)
     }
 
     @Test func aTaskThatHasNearlyEverythingIsServedAndOneThatHasItAllIsNot() throws {

@@ -114,6 +114,39 @@ def test_an_option_without_a_name_is_refused() -> None:
         native.Learner({"": 1})
 
 
+def test_numbers_that_are_no_list_are_refused() -> None:
+    released = memoryview(b"12")
+    released.release()
+    for wrong in (memoryview(np.ones((2, 2))), memoryview(np.ones(())), released, {1, 2}, b"12"):
+        with pytest.raises(InvalidTypeError, match=r"^backbone\.hidden: got type .*of numbers"):
+            native.Learner({"backbone": "feature_mlp", "backbone.hidden": wrong})
+    native.Learner({"backbone": "feature_mlp", "backbone.hidden": memoryview(int64(8, 8))})
+
+
+def test_what_a_users_own_sequence_raises_comes_through() -> None:
+    class Mine(list):
+        def __iter__(self):
+            raise NotImplementedError("mine")
+
+    with pytest.raises(NotImplementedError, match="mine"):
+        native.Learner({"backbone.hidden": Mine([1])})
+
+
+@pytest.mark.parametrize("epsilon", [0, 1e-31, -1.0, np.inf])
+def test_options_are_named_with_what_they_belong_to(epsilon: float) -> None:
+    with pytest.raises(InvalidValueError, match=r"^optimizer\.epsilon: .*wanted .* 1e-30"):
+        native.Learner({"optimizer": "adam", "optimizer.epsilon": epsilon})
+
+
+@pytest.mark.parametrize("count", [0, 1, 99])
+def test_variances_of_items_fit_the_fields_of_the_items(count: int) -> None:
+    good = native_calls.World(native_calls.Random(0)).place_items().arguments
+    native.place_items(**good)
+    factors = good["factors"] | {"item_variances": np.ones(count)}
+    with pytest.raises(InvalidValueError, match=r"^item_variances: .*wanted"):
+        native.place_items(**(good | {"factors": factors}))
+
+
 def test_variances_are_wanted_or_not() -> None:
     good = native_calls.World(native_calls.Random(0)).fold_in().arguments
     for wrong in (np.ones(3), "yes", None):

@@ -111,7 +111,7 @@ void mr_learner_release(mr_learner *learner);
 
 /* Fixes the shapes by the tasks' features, draws the parameters, compiles the plans. Once; the task set may be empty. */
 /* `limit`: elements that the parameters have together at most, checked before memory is taken; below 0: none. */
-int32_t mr_learner_initialize(mr_learner *learner, mr_tasks *tasks, int64_t limit, mr_error *error);
+int32_t mr_learner_initialize(mr_learner *learner, mr_tasks *tasks, int64_t limit, mr_poll poll, mr_error *error);
 
 enum mr_tensor_kind { MR_PARAMETER = 0, MR_OPTIMIZER_STATE = 1 };
 
@@ -394,8 +394,8 @@ int32_t mr_list_diversity(const int32_t *_Nullable lists, int64_t count, int64_t
  * every item of positive weight. batch_size: 0, or that of the epoch which trains on the tasks: then the items are those
  * of the other tasks of the same step, and their weights count as often as they have them. */
 int32_t mr_negatives(const double *weights, int64_t catalogue, mr_item_lists own, const int64_t *counts,
-                     int64_t task_count, int64_t batch_size, uint64_t seed, uint64_t epoch, int32_t *_Nullable out,
-                     int64_t out_count, mr_error *error);
+                     int64_t task_count, int64_t batch_size, uint64_t seed, uint64_t epoch, mr_poll poll,
+                     int32_t *_Nullable out, int64_t out_count, mr_error *error);
 
 #pragma clang assume_nonnull end
 #endif

@@ -23,9 +23,10 @@ public struct Adam: Optimizer {
     private let powers1: PowerTable
     private let powers2: PowerTable
     private let restAbove: (float: Double, double: Double)
+    /// A smaller ε would vanish in single precision.
+    static let smallestEpsilon = 1e-30
 
-    /// Errors: a learning rate that is not positive, a decay outside 0 ..< 1, an epsilon below 1e-30 (it must not
-    /// vanish in single precision).
+    /// Errors: a learning rate that is not positive, a decay outside 0 ..< 1, an epsilon below 1e-30.
     public init(
         learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
         schedule: any Schedule = Constant()
@@ -36,8 +37,8 @@ public struct Adam: Optimizer {
         for (name, beta) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(beta) {
             throw MetarecError.value("\(name): \(beta), wanted 0 <= \(name) < 1")
         }
-        guard epsilon.isFinite, epsilon >= 1e-30 else {
-            throw MetarecError.value("epsilon: \(epsilon), wanted at least 1e-30")
+        guard epsilon.isFinite, epsilon >= Adam.smallestEpsilon else {
+            throw MetarecError.value("epsilon: \(epsilon), wanted at least \(Adam.smallestEpsilon)")
         }
         self.learningRate = learningRate
         self.schedule = schedule

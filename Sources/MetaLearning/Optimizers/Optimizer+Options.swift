@@ -29,7 +29,9 @@ extension Adam: ConfigurableOptimizer {
             .positive("lr", default: 1e-3, "Learning rate η."),
             OptionSchema("beta1", .fraction, default: .numbers([0.9]), "Decay of the mean gradient."),
             OptionSchema("beta2", .fraction, default: .numbers([0.999]), "Decay of the mean squared gradient."),
-            .positive("epsilon", default: 1e-8, "Added to the root, so that it can divide."),
+            OptionSchema(
+                "epsilon", .number(minimum: Adam.smallestEpsilon), default: .numbers([1e-8]),
+                "Added to the root, so that it can divide."),
         ],
         documentation: """
             Adam: steps scaled by running means of the gradient and its square.

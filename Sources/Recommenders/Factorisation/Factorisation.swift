@@ -141,8 +141,13 @@ public enum Factorisation {
         poll: Poll
     ) throws {
         let design = try Design(items, rows: rows, standardised: false)
-        guard design.columns == content.columns, design.blocks.count == content.blocks else {
-            throw MetarecError.value("items: features of \(design.columns) columns, wanted \(content.columns)")
+        guard design.columns == content.columns else {
+            throw MetarecError.value(
+                "items: features of \(design.columns) columns, wanted \(content.columns), as item_weights has")
+        }
+        guard design.blocks.count == content.blocks else {
+            throw MetarecError.value(
+                "item_variances: \(content.blocks) elements, wanted \(design.blocks.count), 1 + the fields of items")
         }
         let (d, size) = (factors.dimension, content.columns * factors.dimension)
         let weights = DenseMatrix(content.columns, d)
