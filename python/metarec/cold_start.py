@@ -100,9 +100,9 @@ class ColdStart(Preset):
     The defaults were chosen on the validation scenarios of ``mr.split.melu`` on MovieLens-1M, none
     on test scenarios. There, fitted to ``splits.train_and_validation`` with ``splits.validation``,
     5 draws and 3 seeds, the differences from `bias` in MAE (median), RMSE (mean) and nDCG@3
-    (expected gain) are -0.102, -0.063, +0.040 for new users, -0.076, -0.038, +0.095 for new items,
-    and -0.072, -0.033, +0.091 for both; of the network alone -0.093, -0.052, +0.034, then -0.069,
-    -0.030, +0.085 and -0.066, -0.027, +0.086.
+    (expected gain) are -0.102, -0.063, +0.039 for new users, -0.075, -0.038, +0.096 for new items,
+    and -0.070, -0.033, +0.094 for both; of the network alone -0.093, -0.052, +0.033, then -0.067,
+    -0.030, +0.087 and -0.063, -0.027, +0.088.
 
     Cost, one thread (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
     and scores 3,881 items in 4 ms, on two quiet cores in 2.3. The whole folds the user into every
