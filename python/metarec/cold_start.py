@@ -1,7 +1,8 @@
 """The preset for cold starts."""
 
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeGuard, cast
 
@@ -37,6 +38,21 @@ CLEARLY = 0.995
 SHARED = ("threads", "dtype", "seed")
 #: Ratings for which, and for more, `L2` is the penalty; for fewer it is larger.
 MANY, L2 = 500_000, 5e-4
+
+
+#: What fitting sets, the learner last.
+_FITTED = (
+    "levels_",
+    "_taken",
+    "_left_out",
+    "_own_data",
+    "_l2",
+    "_batch",
+    "_steps",
+    "_mixture",
+    "_clicks",
+    "_learner",
+)
 
 
 class ColdStart(Preset):
@@ -104,12 +120,12 @@ class ColdStart(Preset):
     and -0.070, -0.033, +0.094 for both; of the network alone -0.093, -0.052, +0.033, then -0.067,
     -0.030, +0.087 and -0.063, -0.027, +0.088.
 
-    Cost, one thread (``python/benchmarks/one_user.py``): the network adapts in some 40 microseconds
-    and scores 3,881 items in 4 ms, on two quiet cores in 2.3. The whole folds the user into every
-    sample of the factorisation as well, 250 microseconds, and scores them in 7 ms;
-    ``recommend(10, shortlist=300)`` takes .9 ms, of the network alone .6. Training takes at least
-    twice as long as the network's: once to choose, once on everything. Beside the model, the
-    factors of every item are kept once more as columns, for one user's scores.
+    Cost, two threads (``python/benchmarks/one_user.py``): the network adapts in some 40
+    microseconds, scores 3,881 items in 1.9 ms, and needs .5 ms for ``recommend(10,
+    shortlist=300)``. The whole folds the user into every sample of the factorisation as well, in
+    another 200 microseconds, and takes 4.7 and 1.3 ms. Training takes at least twice as long as the
+    network's: once to choose, once on everything. Beside the model, the factors of every item are
+    kept once more as columns, for one user's scores.
 
     References
     ----------
@@ -192,7 +208,7 @@ class ColdStart(Preset):
         """Fix the shapes by `tasks`, a `Dataset`, and draw the parameters; `fit` does it too."""
         if self._are_clicks(tasks):
             return self.fit(tasks)
-        with self._guard.fitting():
+        with self._guard.fitting(), self._unchanged_if_refused():
             own = self._encoded(tasks)
             self._forget_clicks()
             return super().initialize(own)
@@ -226,7 +242,7 @@ class ColdStart(Preset):
         InvalidTypeError, InvalidValueError, NumericalError, KeyboardInterrupt
             As in `MetaLearner.fit`.
         """
-        with self._guard.fitting():
+        with self._guard.fitting(), self._unchanged_if_refused():
             if self._are_clicks(data):
                 unused = {"callbacks": callbacks, "checkpoint": checkpoint, "resume": resume}
                 return self._fit_clicks(data, [name for name, given in unused.items() if given])
@@ -238,6 +254,20 @@ class ColdStart(Preset):
             if not options or not isinstance(data, Dataset):
                 return super().fit(own, validation, **following)
             return self._fit_mixture(data, own, options, validation, following)
+
+    @contextmanager
+    def _unchanged_if_refused(self) -> Iterator[None]:
+        """Leave the model as it was if an error comes before there is a new learner."""
+        before = {name: self.__dict__[name] for name in _FITTED if name in self.__dict__}
+        learner = before.get("_learner")
+        try:
+            yield
+        except BaseException:
+            if self.__dict__.get("_learner", learner) is learner:
+                for name in _FITTED:
+                    self.__dict__.pop(name, None)
+                self.__dict__.update(before)
+            raise
 
     def _are_clicks(self, data: Dataset | TaskSet) -> TypeGuard[Dataset]:
         """Return whether there is no more than clicks to learn from."""
@@ -353,6 +383,10 @@ class ColdStart(Preset):
         own: Dataset | None = self.__dict__.get("_own_data")
         if data is own:
             return data
+        if not isinstance(self.counts, bool):
+            raise InvalidTypeError(
+                f"counts: expected True or False, got {type(self.counts).__name__}"
+            )
         if levels is None:
             levels = rating_levels(data, drawn=self.negatives is not None)
         self.levels_ = levels
@@ -424,17 +458,19 @@ class ColdStart(Preset):
         float [query rows], or [query rows, levels]
         """
         check_decision(decision)
-        if self._mixture is None and decision == "mean":
-            return super().predict(tasks)
-        if self._clicks is not None:
-            raise InvalidValueError(
-                f"decision: expected mean, for clicks alone have no distribution, got {decision!r}"
-            )
-        own = self._tasks(tasks)
-        distribution = self._network(own)
-        if self._mixture is not None:
-            distribution = self._mixture.distribution(distribution, own)
-        return decide(distribution, self.levels_, decision)
+        with self._guard:
+            if self._mixture is None and decision == "mean":
+                return super().predict(tasks)
+            if self._clicks is not None:
+                raise InvalidValueError(
+                    "decision: expected mean, for clicks alone have no distribution, got "
+                    f"{decision!r}"
+                )
+            own = self._tasks(tasks)
+            distribution = self._network(own)
+            if self._mixture is not None:
+                distribution = self._mixture.distribution(distribution, own)
+            return decide(distribution, self.levels_, decision)
 
     def score_catalogue(self, tasks: TaskSet) -> Floats:
         """Return the predictions of all items after adaptation to each support, ``[tasks, items]``.
@@ -448,6 +484,9 @@ class ColdStart(Preset):
         items = self._items.rows
         return self.predict(everything(self._tasks(tasks), items)).reshape(len(tasks), items)
 
+    def _with_negatives(self, tasks: TaskSet) -> TaskSet:
+        return tasks if self._clicks is not None else super()._with_negatives(tasks)
+
     def _network(self, tasks: TaskSet) -> NDArray[np.float64]:
         """Return the network's distribution."""
         native = self._with_negatives(tasks).native
@@ -460,17 +499,17 @@ class ColdStart(Preset):
         user: Mapping[str, Any] | Hashable | FeatureTable = None,
     ) -> AdaptedUser:
         """Adapt to one user, as `MetaLearner.adapt`; of clicks without `ratings`."""
-        if self._clicks is not None:
-            with self._guard:
+        with self._guard:
+            if self._clicks is not None:
                 given = None if np.shape(ratings) == (0,) else ratings
                 of = self._clicks.adapt(items, given)
                 return AdaptedUser(of._native, self, of.items, of._support)
-        adapted = super().adapt(items, ratings, user)
-        if self._mixture is not None:
-            task = adapted._support.task(self._items)
-            network = cast(_metarec.Adapted, adapted._native)
-            adapted._native = MixtureScorer(network, self._mixture, self._tasks(task))
-        return adapted
+            adapted = super().adapt(items, ratings, user)
+            if self._mixture is not None:
+                task = adapted._support.task(self._items)
+                network = cast(_metarec.Adapted, adapted._native)
+                adapted._native = MixtureScorer(network, self._mixture, self._tasks(task))
+            return adapted
 
     def _user_features(self, user: Any) -> FeatureTable | None:
         if isinstance(user, Mapping):
@@ -511,6 +550,7 @@ class ColdStart(Preset):
             "l2": self._l2,
             "taken": self._taken,
             "left_out": self._left_out,
+            "counts": self.counts,
         }
 
     def _beside(self) -> State:
@@ -528,6 +568,7 @@ class ColdStart(Preset):
         items, users = learned["taken"]
         self._taken = [tuple(field) for field in items], [tuple(field) for field in users]
         self._left_out = list(learned["left_out"])
+        self.counts = bool(learned.get("counts", False))  # older files have none
 
 
 def _without(data: Dataset, validation: Splits | TaskSet) -> list[Splits]:

@@ -174,6 +174,7 @@ class BayesianMF(DistributionEstimator):
             raise InvalidValueError(f"items: expected the fields {self._fields}, got {shapes}")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
+        other.__dict__.pop("_columns", None)
         other._factors = self._factors | _metarec.place_items(self._factors, items.native)
         other._item_rows, other._items = items.rows, items
         return other

@@ -12,6 +12,7 @@ from metarec.arrays import under
 from metarec.baselines.als import as_threads
 from metarec.blend import KINDS, logs_of, nearest, pooled, weights_by_kind
 from metarec.decisions import Floats
+from metarec.errors import InvalidValueError
 from metarec.estimator import State
 from metarec.factorisation import BayesianMF
 from metarec.splits import Splits
@@ -157,7 +158,16 @@ class Mixture:
         for place, (partner, learned) in enumerate(zip(partners, about["partners"], strict=True)):
             partner._take_learned(learned, under(f"{place}/", arrays))
             partner.mean_, partner.levels_, partner.trained_on_ = learned["mean"], levels, None
-        return cls(partners, {kind: np.array(about["weights"][kind]) for kind in KINDS})
+            for kind in KINDS:
+                if not np.array_equal(partner.probits_[kind].levels, levels):
+                    raise InvalidValueError(f"probits: not of the levels {levels.tolist()}")
+        weights = {kind: np.array(about["weights"][kind], np.float64) for kind in KINDS}
+        for each in weights.values():
+            if each.shape != (1 + len(partners),) or not (np.isfinite(each) & (each >= 0)).all():
+                raise InvalidValueError(
+                    f"weights: expected {1 + len(partners)} of at least 0, got {each.tolist()}"
+                )
+        return cls(partners, weights)
 
 
 def _tasks_of(held_out: Splits | TaskSet) -> list[TaskSet]:

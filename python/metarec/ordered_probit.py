@@ -111,6 +111,7 @@ class OrderedProbit:
         probit.cuts = np.array(state["cuts"], np.float64)
         for name in ("slope", "shift", "stretch"):
             setattr(probit, name, float(state[name]))
+        probit.probabilities([0.0], [1.0])  # refuses what is none
         return probit
 
     def __repr__(self) -> str:

@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
+from native_calls import Random, World
+from rewriting import rewrite
 
 import metarec as mr
 from metarec.content import blocks, components
@@ -368,3 +370,91 @@ def test_the_whole_preset_ranks_the_catalogue(data):
         adapted = model.adapt(items, task.targets[rows], user=user)
         everything = data.item_ids(np.arange(data.item_count))
         np.testing.assert_allclose(scores[row], adapted.predict(everything), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [ALONE | {"lr": -1.0}, SMALL | {"factorisation": {"bad": 1}}])
+def test_a_refused_fit_changes_nothing(data, options):
+    model = mr.ColdStart(**ALONE).fit(data)
+    tasks = data.tasks()
+    before, user = model.predict(tasks, decision="median"), model.adapt([1], [5])
+    own = user.predict([1, 2], "median")
+    other = mr.Dataset.from_arrays(data.user, data.item, 10 * data.rating)
+    model.set_params(**options)
+    for refit in (model.fit, model.initialize):
+        if refit == model.initialize and "lr" not in str(options):
+            continue
+        with pytest.raises(InvalidValueError):
+            refit(other)
+        np.testing.assert_array_equal(user.predict([1, 2], "median"), own)
+        np.testing.assert_array_equal(model.predict(tasks, decision="median"), before)
+
+
+def test_counts_are_features_of_items_that_training_has(data):
+    rows = np.flatnonzero(data.item < 100)
+    items = mr.ColdStart(**ALONE).fit(data.view(rows))._items
+    ratings = np.bincount(data.item[rows], minlength=data.item_count)
+    codes = items.fields["item.count"].ids
+    assert (codes[ratings == 0] == -1).all() and codes.max() + 1 == items.fields["item.count"].size
+    np.testing.assert_array_equal(codes[ratings > 0], np.round(2 * np.log2(ratings[ratings > 0])))
+    assert "item.count" not in mr.ColdStart(**ALONE, counts=False).fit(data)._items.fields
+    with pytest.raises(InvalidTypeError, match=r"counts: expected True or False, got str"):
+        mr.ColdStart(counts="no").fit(data)
+
+
+def test_negatives_asked_for_after_a_fit_to_clicks_wait_for_the_next(clicks):
+    model = mr.ColdStart(**SMALL)
+    with pytest.warns(UserWarning, match="clicks"):
+        model.fit(clicks)
+    before = model.predict(clicks.tasks())
+    model.set_params(negatives=mr.Negatives())
+    np.testing.assert_array_equal(model.predict(clicks.tasks()), before)
+    model.partial_fit(clicks.tasks())
+    assert np.isfinite(model.predict(clicks.tasks())).all()
+
+
+def test_damaged_mixtures_are_refused(model, tmp_path):
+    path = tmp_path / "model.metarec"
+
+    def spoil(change):
+        model.save(path)
+        rewrite(path, about=lambda about: change(about["learned"]["beside"]) or about)
+        with pytest.raises(InvalidValueError, match="damaged"):
+            mr.load(path)
+
+    probit = lambda beside: beside["partners"][0]["probits"]["known"]  # noqa: E731
+    spoil(lambda beside: beside["weights"].update(known=[0.5, float("nan"), 0.5]))
+    spoil(lambda beside: beside["weights"].update(new=[1.0]))
+    spoil(lambda beside: probit(beside).update(slope=-1.0))
+    spoil(lambda beside: probit(beside).update(cuts=[4.0, 3.0, 2.0, 1.0]))
+    spoil(lambda beside: probit(beside).update(shift=float("inf")))
+    spoil(lambda beside: probit(beside).update(levels=[1.0, 2, 3, 4, 9]))
+
+
+def test_files_from_before_counts_had_none(data, tmp_path):
+    path = tmp_path / "model.metarec"
+    mr.ColdStart(**ALONE, counts=False).fit(data).save(path)
+
+    def older(about):
+        del about["params"]["counts"], about["learned"]["learned"]["counts"]
+        return about
+
+    rewrite(path, about=older)
+    assert mr.load(path).counts is False
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("given", np.full((3, 5), np.nan), "given"),
+        ("given", np.full((3, 5), -0.1), "given"),
+        ("levels", np.ones(5), "levels"),
+        ("cuts", np.tile([4.0, 3, 2, 1], (2, 1, 1)), "cuts"),
+        ("lines", np.tile([0.0, 0, 1], (2, 1, 1)), "lines"),
+        ("lines", np.tile([1.0, np.nan, 1], (2, 1, 1)), "lines"),
+        ("weights", np.full((2, 2), -1.0), "weights"),
+    ],
+)
+def test_mixtures_of_what_is_none_are_refused(argument, value, message):
+    call = World(Random(0)).mix_levels()
+    with pytest.raises(InvalidValueError, match=message):
+        call.target(**call.arguments | {argument: value})

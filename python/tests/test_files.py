@@ -1,6 +1,5 @@
 """Files keep every bit, and what is not a good file is refused."""
 
-import json
 import os
 import resource
 import struct
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from learners import copies, random_tasks, same_bits, small_learner, small_preset
+from rewriting import described, rewrite
 from safetensors.numpy import load_file, save_file
 
 import metarec as mr
@@ -41,21 +41,6 @@ def with_ids(kind):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.metarec"
-
-
-def described(path):
-    """What a file says of itself."""
-    with open(path, "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        return json.loads(json.loads(file.read(size))["__metadata__"]["metarec"])
-
-
-def rewrite(path, arrays=lambda a: a, about=lambda a: a, sealed=True):
-    """Write the file anew with changed arrays or description, by default with the right hashes."""
-    changed, given = about(described(path)), arrays(load_file(path))
-    if sealed:
-        changed = mr.files.sealed(changed, given)
-    save_file(given, path, metadata={"metarec": json.dumps(changed)})
 
 
 @pytest.mark.parametrize("kind", [int, str])

@@ -119,10 +119,12 @@ public struct FoldedUser: @unchecked Sendable {
         nonisolated(unsafe) let (means, variances) = (means, variances)
         try parallel(count: blocks, threads: threads, poll: poll) { block, thread, tick in
             try tick(0)
-            let first = block * size
+            let some = block * size..<min((block + 1) * size, places.count)
             predict(
-                places[first..<min(first + size, places.count)], columns, memory[thread], means + first,
-                variances + first)
+                places[some], columns, memory[thread], means + some.lowerBound, variances + some.lowerBound)
+            guard some.allSatisfy({ means[$0].isFinite && variances[$0].isFinite }) else {
+                throw MetarecError(.arithmetic, "a prediction is not finite: ratings may be too large")
+            }
         }
     }
 

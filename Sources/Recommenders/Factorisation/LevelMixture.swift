@@ -40,12 +40,17 @@ public struct LevelMixture: @unchecked Sendable {
     ///   - kind: [rows]: 0 ..< kinds.
     ///   - means, variances: [parts, rows].
     ///   - out: [rows, levels]; rows sum to one. A row's are the same whatever the others, and the threads, are.
-    /// - Throws: a number that is not finite, a variance that is not above 0.
+    /// - Throws: a number that is not finite, a variance that is not above 0, levels or cuts that do not rise, a slope
+    ///   that is not above 0, a probability or a weight below 0, a kind that there is not.
     public func probabilities(
         rows: Int, given: UnsafePointer<Double>, kind: UnsafePointer<UInt8>, means: UnsafePointer<Double>,
         variances: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>, threads: Int
     ) throws {
         guard levels > 0, parts > 0 else { throw MetarecError.value("levels, probits: none, wanted at least one") }
+        try check()
+        for row in 0..<rows where Int(kind[row]) >= kinds {
+            throw MetarecError.value("kind[\(row)] = \(kind[row]), wanted one of \(kinds)")
+        }
         var blocks: [(kind: Int, rows: ArraySlice<Int>)] = []
         for one in 0..<kinds {
             let chosen = (0..<rows).filter { kind[$0] == one }
@@ -59,6 +64,24 @@ public struct LevelMixture: @unchecked Sendable {
         try parallel(count: blocks.count, threads: threads) { block, thread, _ in
             let (kind, chosen) = blocks[block]
             try mix(kind, chosen, of: rows, given, means, variances, into: out, memory[thread])
+        }
+    }
+
+    /// Refuses what are no probits, and weights that cannot be.
+    private func check() throws(MetarecError) {
+        let values = Array(UnsafeBufferPointer(start: values, count: levels))
+        for probit in 0..<kinds * parts {
+            let cuts = Array(UnsafeBufferPointer(start: cuts + probit * (levels - 1), count: levels - 1))
+            let line = lines + 3 * probit
+            guard line[0] > 0, (0..<3).allSatisfy({ line[$0].isFinite }) else {
+                throw .value(
+                    "lines: slope \(line[0]), shift \(line[1]), stretch \(line[2]), wanted finite numbers, the slope above 0"
+                )
+            }
+            _ = try OrderedProbit(levels: values, cuts: cuts, slope: line[0])
+        }
+        for place in 0..<kinds * (1 + parts) where !(weights[place] >= 0 && weights[place].isFinite) {
+            throw .value("weights: \(weights[place]), wanted finite numbers from 0 on")
         }
     }
 
@@ -86,7 +109,13 @@ public struct LevelMixture: @unchecked Sendable {
         // Rows count in eights: the last one fills them up.
         for place in 0..<(chosen.count + 7) & ~7 {
             let row = place < chosen.count ? chosen[chosen.startIndex + place] : last
-            for level in 0..<levels { memory.p[level * size + place] = given[row * levels + level] }
+            for level in 0..<levels {
+                let p = given[row * levels + level]
+                guard p >= 0, p.isFinite else {
+                    throw .value("given[\(row), \(level)] = \(p), wanted a probability")
+                }
+                memory.p[level * size + place] = p
+            }
             for part in 0..<parts {
                 let (mean, variance) = (means[part * rows + row], variances[part * rows + row])
                 guard mean.isFinite, variance.isFinite, variance > 0 else {
