@@ -192,16 +192,16 @@ private func task(_ table: FeatureTable, support: [(item: Int32, rating: Double)
 
     @Test func stopsWhenAsked() throws {
         let planted = PlantedRatings(noise: 0.3)
-        nonisolated(unsafe) var asked: ContinuousClock.Instant?
+        nonisolated(unsafe) var asked = 0
         let poll = Poll { _, _ in
-            asked = .now
+            asked += 1
             return false
         }
         let error = #expect(throws: MetarecError.self) {
             _ = try sample(planted, threads: 2, samples: 10_000, poll: poll)
         }
         #expect(error?.kind == .interrupted)
-        #expect(asked.map { .now - $0 < .seconds(1) } == true)
+        #expect(asked == 1)
     }
 
     @Test func refusesRatingsThatCannotBe() throws {

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accuracy_models import DEFAULT, NAMES, PRESET, Trainer
+from accuracy_models import DEFAULT, DROPOUTS, NAMES, PRESET, Trainer
 from accuracy_table import markdown
 
 import metarec as mr
@@ -32,6 +32,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
     parser.add_argument("--draws", type=int, default=5, help="draws of support and query")
     parser.add_argument("--threads", type=int)
+    parser.add_argument(
+        "--dropouts", type=float, nargs="+", default=DROPOUTS, help="validation chooses of these"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/accuracy.json"))
     parser.add_argument("--add", action="store_true", help="keep the models that the file has")
     parser.add_argument("--show", action="store_true", help="print what the file has, run nothing")
@@ -51,7 +54,7 @@ def main() -> None:
 def run(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Train and score the models, and write the file after each of them."""
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
-    trainer = Trainer(splits, options.seeds, options.threads)
+    trainer = Trainer(splits, options.seeds, options.threads, options.dropouts)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     for name in options.models:
         copies = trainer.copies(name)

@@ -48,8 +48,15 @@ class Trainer:
     itself, with every seed.
     """
 
-    def __init__(self, splits: mr.split.Splits, seeds: Sequence[int], threads: int | None) -> None:
+    def __init__(
+        self,
+        splits: mr.split.Splits,
+        seeds: Sequence[int],
+        threads: int | None,
+        dropouts: Sequence[float] = DROPOUTS,
+    ) -> None:
         self.splits, self.seeds, self.threads = splits, seeds, threads
+        self.dropouts = dropouts
         self.facts: dict[str, str] = {}
         self._kept: dict[tuple[Any, ...], Any] = {}
 
@@ -102,15 +109,17 @@ class Trainer:
 
     def _chosen(self, name: str) -> dict[str, Any]:
         """Return the dropout and the number of epochs with the least loss on validation."""
-        options = {"epochs": MOST_EPOCHS, "patience": PATIENCE, "threads": self.threads}
-        tried = []
-        for dropout in DROPOUTS:
-            model = LEARNERS[name](seed=self.seeds[0], dropout=dropout, **options)
-            model.fit(self.splits.train, validation=self.splits.validation, progress=False)
-            best = min(model.history_, key=lambda row: row["validation"])
-            tried.append((best["validation"], dropout, int(best["epoch"])))
+        tried = (self.tried(name, dropout, self.seeds[0]) for dropout in self.dropouts)
         _, dropout, epochs = min(tried)
         return {"dropout": dropout, "epochs": epochs}
+
+    def tried(self, name: str, dropout: float, seed: int) -> tuple[float, float, int]:
+        """Return the least loss of an epoch on validation, the dropout, and the epoch."""
+        options = {"epochs": MOST_EPOCHS, "patience": PATIENCE, "threads": self.threads}
+        model = LEARNERS[name](seed=seed, dropout=dropout, **options)
+        model.fit(self.splits.train, validation=self.splits.validation, progress=False)
+        best = min(model.history_, key=lambda row: row["validation"])
+        return best["validation"], dropout, int(best["epoch"])
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         if key not in self._kept:

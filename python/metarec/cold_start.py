@@ -38,8 +38,6 @@ CLEARLY = 0.995
 SHARED = ("threads", "dtype", "seed")
 #: Ratings for which, and for more, `L2` is the penalty; for fewer it is larger.
 MANY, L2 = 500_000, 5e-4
-
-
 #: What fitting sets, the learner last.
 _FITTED = (
     "levels_",

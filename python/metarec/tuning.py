@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metarec.errors import InvalidValueError
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, to_frame
+from metarec.evaluation.frame import to_frame
 from metarec.evaluation.table import Table
 
 FORMAT = 1
@@ -55,13 +55,13 @@ class Tuning:
 
     def to_frame(self, backend: str | None = None) -> Any:
         """Return the trials as a frame, of a kind chosen as in `Report.to_frame`."""
-        kinds = {"trial": WHOLE, "state": TEXT, "error": TEXT} | {
+        kinds = {"trial": int, "state": str, "error": str} | {
             name: _kind([row[name] for row in self.trials]) for name in self.options
         }
-        schema = {name: kinds.get(name, REAL) for name in self.trials[0]}
+        schema = {name: kinds.get(name, float) for name in self.trials[0]}
         rows = [
             {
-                name: str(value) if schema[name] is TEXT and value is not None else value
+                name: str(value) if schema[name] is str and value is not None else value
                 for name, value in row.items()
             }
             for row in self.trials
@@ -130,8 +130,8 @@ def _json(value: Any) -> str:
 def _kind(values: list[Any]) -> Any:
     kinds = {type(value) for value in values}
     if kinds == {int}:
-        return WHOLE
-    return REAL if kinds <= {int, float} else TEXT
+        return int
+    return float if kinds <= {int, float} else str
 
 
 def _told(value: Any) -> str:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from metarec.cache import cache_folder
 from metarec.datasets import download
 from metarec.errors import DownloadError
 
@@ -159,7 +160,7 @@ def test_something_else_than_the_archive_is_refused(server, tmp_path, body):
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert download.cache_folder() == tmp_path / "metarec"
+    assert cache_folder() == tmp_path / "metarec"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/somewhere")
-    assert str(download.cache_folder()) == "/somewhere/.cache/metarec"
+    assert str(cache_folder()) == "/somewhere/.cache/metarec"

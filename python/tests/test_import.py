@@ -52,20 +52,16 @@ def test_training_needs_nothing_more():
     assert not {name for name in beyond if not name.startswith("_")} - {"cython_runtime"}
 
 
-def test_importing_takes_less_than_0_4_seconds():
-    # Of this process: other work on the machine does not count.
+def test_importing_costs_little_beside_numpy():
+    # `make bench` says how long it takes; the number of modules is the same on every machine.
+    slow = {"narwhals", "urllib.request", "ssl", "email", "safetensors.torch", "tqdm.auto"}
     program = (
-        "import time; start = time.process_time(); import metarec; "
-        "print(time.process_time() - start)"
+        "import json, sys, numpy; before = set(sys.modules); import metarec\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
-    run(program)  # compiles what is not compiled yet
-    # Others only ever add to it: the fastest counts.
-    fastest = min(run(program) for _ in range(3))
-    for _ in range(12):
-        if fastest < 0.4:
-            break
-        fastest = min(fastest, run(program))
-    assert fastest < 0.4
+    found = set(run(program))
+    assert not found & slow
+    assert len(found) < 200
 
 
 def test_every_public_name_is_there_and_documented():

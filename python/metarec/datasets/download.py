@@ -1,7 +1,6 @@
 """Fetching archives: resumed where they stopped, checked by their checksum, never half there."""
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -12,16 +11,12 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from metarec.cache import cache_folder
 from metarec.errors import DownloadError
 
 ATTEMPTS = 3
 TIMEOUT = 30.0
 CHUNK = 1 << 16
-
-
-def cache_folder() -> Path:
-    """Return where archives are unpacked: ``$XDG_CACHE_HOME/metarec`` or ``~/.cache/metarec``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metarec"
 
 
 def fetch_archive(url: str, name: str, cache: Path | None = None) -> Path:

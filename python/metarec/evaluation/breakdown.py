@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from metarec.evaluation.comparison import label
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, Rows
+from metarec.evaluation.frame import Rows
 from metarec.evaluation.table import Table
 
 
@@ -23,9 +23,9 @@ class Breakdown(Rows):
     scenario: str
     metric: str
     _schema: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("model", "scenario", "metric", "decision", "by", "group"), TEXT),
-        **dict.fromkeys(("value", "low", "high"), REAL),
-        "tasks": WHOLE,
+        **dict.fromkeys(("model", "scenario", "metric", "decision", "by", "group"), str),
+        **dict.fromkeys(("value", "low", "high"), float),
+        "tasks": int,
     }
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from metarec.evaluation.answer import Answer
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, Rows
+from metarec.evaluation.frame import Rows
 from metarec.evaluation.metrics import Floats
 from metarec.evaluation.table import Table
 
@@ -40,9 +40,9 @@ class Calibration(Rows):
     scenario: str
     transform: list[float]
     _schema: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("model", "scenario"), TEXT),
-        **dict.fromkeys(("low", "high", "confidence", "frequency"), REAL),
-        "rows": WHOLE,
+        **dict.fromkeys(("model", "scenario"), str),
+        **dict.fromkeys(("low", "high", "confidence", "frequency"), float),
+        "rows": int,
     }
 
     @staticmethod

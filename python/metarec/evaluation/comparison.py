@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, Rows
+from metarec.evaluation.frame import Rows
 from metarec.evaluation.metrics import Floats, Metric
 from metarec.evaluation.scores import Interval, central, p_value
 from metarec.evaluation.table import Table
@@ -22,11 +22,11 @@ class Comparison(Rows):
     """
 
     _schema: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("a", "b", "scenario", "metric", "decision", "decision_b"), TEXT),
-        "support_size": WHOLE,
-        **dict.fromkeys(("difference", "low", "high", "p_value", "p_holm"), REAL),
-        "tasks": WHOLE,
-        "better": TEXT,
+        **dict.fromkeys(("a", "b", "scenario", "metric", "decision", "decision_b"), str),
+        "support_size": int,
+        **dict.fromkeys(("difference", "low", "high", "p_value", "p_holm"), float),
+        "tasks": int,
+        "better": str,
     }
 
     def _table(self) -> Table:

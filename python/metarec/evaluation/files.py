@@ -12,7 +12,6 @@ from metarec.errors import InvalidValueError
 from metarec.evaluation import tables
 from metarec.evaluation.calibration import Calibration
 from metarec.evaluation.comparison import Comparison
-from metarec.evaluation.frame import REAL
 from metarec.evaluation.report import SCHEMA, Report, from_rows
 
 FORMAT = 1
@@ -85,7 +84,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Mapping[str, Any]) -> dic
 
 def _rows(columns: Mapping[str, Sequence[Any]], names: Mapping[str, Any]) -> list[dict[str, Any]]:
     values = (
-        [float(value) for value in columns[name]] if kind is REAL else columns[name]
+        [float(value) for value in columns[name]] if kind is float else columns[name]
         for name, kind in names.items()
     )
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-import narwhals as nw
-
 from metarec.errors import InvalidValueError, MissingDependencyError
 from metarec.evaluation.table import Table
 
-TEXT, WHOLE, REAL = nw.String(), nw.Int64(), nw.Float64()
 
-
-def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backend: Any) -> Any:
+def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, type], backend: Any) -> Any:
     """Return rows as a frame of the kind asked for, or of the first kind that is installed."""
     columns = {name: [row[name] for row in rows] for name in schema}
     if backend == "dict":
@@ -36,12 +32,16 @@ def to_frame(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], backe
         import pandas as pd
 
         # Nullable integers: a null support size is not a NaN.
-        types = {TEXT: "str", WHOLE: "Int64", REAL: "float64"}
+        types = {str: "str", int: "Int64", float: "float64"}
         frame = pd.DataFrame(
             {name: pd.Series(column, dtype=object) for name, column in columns.items()}
         )
         return frame.astype({name: types[kind] for name, kind in schema.items()})
-    return nw.from_dict(columns, schema=schema, backend=backend).to_native()
+    import narwhals as nw
+
+    known = {str: nw.String(), int: nw.Int64(), float: nw.Float64()}
+    typed = {name: known[kind] for name, kind in schema.items()}
+    return nw.from_dict(columns, schema=typed, backend=backend).to_native()
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Rows(ABC):
     """Results as rows: a table when shown, `to_frame` to compute with."""
 
     rows: list[dict[str, Any]]
-    _schema: ClassVar[Mapping[str, Any]]
+    _schema: ClassVar[Mapping[str, type]]
 
     def to_frame(self, backend: str | None = None) -> Any:
         """Return the rows as a frame, of a kind chosen as in `Report.to_frame`."""

@@ -14,18 +14,18 @@ from metarec.evaluation import tables
 from metarec.evaluation.breakdown import Breakdown
 from metarec.evaluation.calibration import Calibration
 from metarec.evaluation.comparison import Comparison, difference, turned, with_holm
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, to_frame
+from metarec.evaluation.frame import to_frame
 from metarec.evaluation.metrics import Floats, Metric, best_first
 from metarec.evaluation.scores import Cell, Interval, Measured
 from metarec.evaluation.stability import Stability
 
 SCHEMA = {
-    **dict.fromkeys(("model", "scenario", "metric", "decision"), TEXT),
-    "support_size": WHOLE,
-    **dict.fromkeys(("by", "group"), TEXT),
-    **dict.fromkeys(("seed", "draw"), WHOLE),
-    **dict.fromkeys(("value", "low", "high"), REAL),
-    "tasks": WHOLE,
+    **dict.fromkeys(("model", "scenario", "metric", "decision"), str),
+    "support_size": int,
+    **dict.fromkeys(("by", "group"), str),
+    **dict.fromkeys(("seed", "draw"), int),
+    **dict.fromkeys(("value", "low", "high"), float),
+    "tasks": int,
 }
 #: Floors that models are compared with in the tables, the first that is there.
 REFERENCES = ("bias", "popularity")

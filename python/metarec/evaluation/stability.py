@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from metarec.evaluation.comparison import label
-from metarec.evaluation.frame import REAL, TEXT, WHOLE, Rows
+from metarec.evaluation.frame import Rows
 from metarec.evaluation.table import Table
 
 
@@ -20,9 +20,9 @@ class Stability(Rows):
     """
 
     _schema: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("model", "scenario", "metric", "decision"), TEXT),
-        **dict.fromkeys(("value", "sd_draws", "sd_seeds"), REAL),
-        **dict.fromkeys(("draws", "seeds"), WHOLE),
+        **dict.fromkeys(("model", "scenario", "metric", "decision"), str),
+        **dict.fromkeys(("value", "sd_draws", "sd_seeds"), float),
+        **dict.fromkeys(("draws", "seeds"), int),
     }
 
     def _table(self) -> Table:

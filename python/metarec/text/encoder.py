@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metarec.arrays import as_count
 from metarec.atomic import write_atomically
-from metarec.datasets.download import cache_folder
+from metarec.cache import cache_folder
 from metarec.errors import InvalidValueError, MetarecError, MissingDependencyError
 
 #: Texts in, a vector each out.

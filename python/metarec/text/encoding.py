@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarec.datasets.download import cache_folder
+from metarec.cache import cache_folder
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.frames import read_columns
 from metarec.text.encoder import Encoder, SentenceEncoder
