@@ -152,8 +152,8 @@ def markdown(
     )
     lines += [
         "",
-        f"Seconds of training: {', '.join(took)}. Weights of the network, the factorisation and "
-        f"its offsets: {'; '.join(shares)}.",
+        f"Seconds of training: {', '.join(took)}.",
+        f"Weights of the network, the factorisation and its offsets: {'; '.join(shares)}.",
         "",
     ]
     return "\n".join(lines)

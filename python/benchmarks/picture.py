@@ -24,9 +24,12 @@ def main() -> None:
     options = parser.parse_args()
 
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
-    models = [mr.ColdStart(seed=0), mr.BayesianMF(seed=0)]
-    for model in models:
-        model.fit(splits.train, validation=splits.validation)
+    whole, validation = splits.train_and_validation, splits.validation
+    taught = mr.BayesianMF(seed=0).fit(splits.train, validation)
+    models = [
+        mr.ColdStart(seed=0).fit(whole, validation),
+        mr.BayesianMF(seed=0, probits=taught.probits_).fit(whole),
+    ]
     report = mr.evaluate(models, splits, scenarios=["new_user"], metrics=["rmse"], draws=3)
     draw(report, models[0], splits, options.out)
 

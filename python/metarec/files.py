@@ -61,8 +61,8 @@ def save(
 def class_name(model: "Model") -> str:
     """Return the name of a model's class, if a file can have it."""
     name = type(model).__name__
-    if type(model) is not _classes().get(name):
-        raise InvalidTypeError(f"a {name} cannot be saved, only {', '.join(_classes())}")
+    if type(model) is not saved_classes().get(name):
+        raise InvalidTypeError(f"a {name} cannot be saved, only {', '.join(saved_classes())}")
     return name
 
 
@@ -137,9 +137,10 @@ def load(path: str | Path) -> Any:
             # The optimizer may have seen a gradient whose square is infinite.
             if not name.startswith("optimizer/") and value.dtype.kind == "f":
                 check_finite(value, name)
-        kind = _classes().get(about["class"])
+        kinds = saved_classes()
+        kind = kinds.get(about["class"])
         if kind is None:
-            raise InvalidValueError(f"no class {about['class']!r}; there are {list(_classes())}")
+            raise InvalidValueError(f"no class {about['class']!r}; there are {list(kinds)}")
         model = kind(**decode(about["params"]))
         model._restore(about["learned"], arrays)
     except Exception as error:
@@ -226,7 +227,8 @@ def matching(kind: str, arrays: Arrays, live: Arrays) -> Arrays:
     return saved
 
 
-def _classes() -> dict[str, Any]:
+def saved_classes() -> dict[str, Any]:
+    """Return the classes of models that a file can have, by name."""
     from metarec.cold_start import ColdStart
     from metarec.factorisation import BayesianMF
     from metarec.implicit import ImplicitColdStart

@@ -128,6 +128,16 @@ def test_names_of_columns_are_told_and_parquet_is_read(folder):
     assert "ratings  who   int      user id" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["BayesianMF", "FineTune"])
+def test_info_of_every_kind_of_model(folder, name):
+    out = f"{name}.metarec"
+    quick = ("--set", "epochs=1") if name == "FineTune" else ("--set", "samples=2")
+    told = run("train", "ratings.csv", "--model", name, "--out", out, *quick, cwd=folder).stdout
+    assert f"metarec recommend {out}" in told
+    told = run("info", out, cwd=folder).stdout
+    assert name in told and "MB\n" in told and "items, ratings from 1 to 5" in told
+
+
 def test_what_is_bad_in_the_rows_is_told(folder):
     lines = (folder / "ratings.csv").read_text().splitlines()
     bad = [*lines, lines[1], "7,,3", "7,1,", "8,1,99"]
@@ -225,6 +235,7 @@ def test_info(folder):
         (["train", "ratings.csv"], "required: --out"),
         (["train", "ratings.csv", "--out", "m.pkl"], "--out: expected a file .metarec"),
         (["train", "ratings.csv", "--out", "m.metarec", "--model", "Bias"], "cannot be saved"),
+        (["train", "ratings.csv", "--out", "m.metarec", "--model", "Blend"], "cannot be saved"),
         (["recommend", "history.csv"], "not a model of metarec"),
         (["recommend", "m.metarec", "-k", "0"], "k: expected at least 1"),
         (["recommend", "m.metarec", "--about", "height=2"], "no field 'height'"),

@@ -36,7 +36,7 @@ _STARS, _CLICKS = ("mae", "rmse", "ndcg@3"), ("ndcg@10", "hr@10")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     tables.add_arguments(parser)
-    models.add_arguments(parser, several=True)
+    models.add_arguments(parser, models.known(), several=True)
     how = parser.add_argument_group("how it is measured")
     how.add_argument("--draws", type=int, default=5, help="draws of support and query (default: 5)")
     how.add_argument(

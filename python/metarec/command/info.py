@@ -11,6 +11,7 @@ from metarec.errors import InvalidValueError
 from metarec.evaluation import Report
 from metarec.files import load
 from metarec.frames import Column, read_columns
+from metarec.learner import MetaLearner
 from metarec.making import of_frames
 from metarec.roles import AUTO
 from metarec.schema import ColumnSchema, Schema
@@ -52,13 +53,17 @@ def run(options: argparse.Namespace) -> None:
 
 def _model(path: Path) -> None:
     model = load(path)
-    count = sum(values.size for values in model.parameters().values())
     print(f"{model!r}\n")
-    print(f"{count:,} parameters, {model.steps:,} outer steps, {path.stat().st_size / 1e6:.1f} MB")
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    if isinstance(model, MetaLearner):
+        count = sum(values.size for values in model.parameters().values())
+        print(f"{count:,} parameters, {model.steps:,} outer steps, {size}")
+    else:
+        print(size)
     if model.trained_on_ is not None:
         mask = model.trained_on_.mask
         print(f"trained on {np.count_nonzero(mask):,} of {len(mask):,} ratings")
-    if model.history_:
+    if isinstance(model, MetaLearner) and model.history_:
         last = ", ".join(f"{name} {number:.4g}" for name, number in model.history_[-1].items())
         print(f"last epoch: {last}")
     data = model._data

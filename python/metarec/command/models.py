@@ -1,6 +1,7 @@
 """Models by their names on the command line."""
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 import metarec
@@ -9,6 +10,7 @@ from metarec.blend import Blend
 from metarec.command.tables import pairs, value
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.estimator import Estimator
+from metarec.files import saved_classes
 from metarec.presets import Preset
 
 DEFAULT = "ColdStart"
@@ -25,15 +27,22 @@ def known() -> dict[str, type]:
     }
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, several: bool) -> None:
-    """Add the model and its options."""
+def savable() -> dict[str, type]:
+    """Return those of them that a file can have."""
+    return {name: kind for name, kind in known().items() if name in saved_classes()}
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser, names: Iterable[str], *, several: bool = False
+) -> None:
+    """Add the model, one of `names`, and its options."""
     group = parser.add_argument_group("model")
     more = "; may be given several times" if several else ""
     group.add_argument(
         "--model",
         action="append" if several else "store",
         metavar="NAME",
-        help=f"default: {DEFAULT}; one of {', '.join(known())}{more}",
+        help=f"default: {DEFAULT}; one of {', '.join(names)}{more}",
     )
     group.add_argument(
         "--set",

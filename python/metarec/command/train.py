@@ -28,7 +28,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     tables.add_arguments(parser)
-    models.add_arguments(parser, several=False)
+    models.add_arguments(parser, models.savable())
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="where to, such as model.metarec"
     )
@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> None:
     """Do it."""
     check_output(options.out, "--out", (".metarec",))
     name = options.model or models.DEFAULT
-    if not hasattr(models.make(name, options, clicks=False), "save"):
-        can = [each for each, kind in models.known().items() if hasattr(kind, "save")]
+    can = models.savable()
+    if type(models.make(name, options, clicks=False)).__name__ not in can:
         raise InvalidValueError(f"--model: {name} cannot be saved, only {', '.join(can)}")
     data = tables.read(options)
     model = models.make(name, options, clicks=tables.is_clicks(data))
