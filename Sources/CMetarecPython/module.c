@@ -77,6 +77,15 @@ static PyMethodDef functions[] = {
     {"fit_ordered_probit", KEYWORD_METHOD(fit_ordered_probit),
      "fit_ordered_probit(means, variances, levels, places)\n--\n\n"
      "The most likely cuts [levels - 1] and slope where row r has the level number places[r]."},
+    {"product", KEYWORD_METHOD(product),
+     "product(a, b, transposed, threads)\n--\n\n"
+     "a b, or a transposed times b, of two float32 or two float64 matrices: the same bits for any threads."},
+    {"orthonormal", KEYWORD_METHOD(orthonormal),
+     "orthonormal(matrix)\n--\n\n"
+     "Orthonormal columns of the same span, float64 [rows, columns]; zeros for one that depends on those before."},
+    {"eigenvectors", KEYWORD_METHOD(eigenvectors),
+     "eigenvectors(matrix)\n--\n\n"
+     "Eigenvalues, largest first, and eigenvectors as columns of a positive semidefinite matrix."},
     {NULL, NULL, 0, NULL},
 };
 

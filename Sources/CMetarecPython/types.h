@@ -35,6 +35,9 @@ PyObject *score_items(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *mix_levels(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *fit_ordered_probit(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *product(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *orthonormal(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *eigenvectors(PyObject *module, PyObject *args, PyObject *kwargs);
 
 #pragma GCC visibility pop
 #endif

@@ -31,3 +31,9 @@ func count(_ value: Int64, _ name: String) throws(MetarecError) -> Int {
     guard value >= 0 else { throw .value("\(name): got \(value), wanted 0 or more") }
     return Int(value)
 }
+
+/// So many threads; 0: as many as processors.
+func threads(_ given: Int64) throws(MetarecError) -> Int {
+    let wanted = try count(given, "threads")
+    return wanted == 0 ? processorCount() : min(wanted, 256)
+}

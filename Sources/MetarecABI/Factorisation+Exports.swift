@@ -214,8 +214,3 @@ private func count(_ value: Int64, _ name: String, from low: Int) throws(Metarec
     }
     return Int(value)
 }
-
-private func threads(_ given: Int64) throws -> Int {
-    let wanted = try count(given, "threads")
-    return wanted == 0 ? processorCount() : min(wanted, 256)
-}

@@ -1,12 +1,13 @@
 """The native module: Swift kernels behind a C shim, which converts, checks, releases the GIL."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeAlias, final
+from typing import Any, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 __version__: str
 
@@ -218,6 +219,19 @@ def mix_levels(
     threads: int,
 ) -> NDArray[np.float64]:
     """Return the log-linear mixture of a distribution and of ordered probits, [rows, levels]."""
+
+def product(
+    a: NDArray[_Float], b: NDArray[_Float], transposed: bool | float, threads: int
+) -> NDArray[_Float]:
+    """Return a b, or a transposed times b: the same bits for any number of threads."""
+
+def orthonormal(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return orthonormal columns of the same span; zeros for one that depends on those before."""
+
+def eigenvectors(
+    matrix: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the eigenvalues, largest first, and eigenvectors of a semidefinite matrix."""
 
 def ordered_probit(
     means: NDArray[np.float64],

@@ -231,11 +231,11 @@ def best_weights(
         return weights
     index = np.arange(rows)
     share = np.full(rows, 1 / rows) if counts is None else counts / counts.sum()
-    own = logs[:, index, hits] @ share
+    own = np.einsum("kr,r->k", logs[:, index, hits], share)
 
     def likelihood(w: Floats) -> tuple[float, Floats]:
-        probabilities = _normalised(np.tensordot(w, logs, 1))
-        value = float(share @ np.log(np.maximum(probabilities[index, hits], 1e-300)))
+        probabilities = _normalised(np.einsum("k,krl->rl", w, logs))
+        value = float(np.sum(share * np.log(np.maximum(probabilities[index, hits], 1e-300))))
         return value, own - np.einsum("rl,krl->k", share[:, None] * probabilities, logs)
 
     value, gradient = likelihood(weights)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.algebra import eigenvectors, orthonormal, product
 from metarec.arrays import offsets_of
 from metarec.features import Bag, Categorical, Dense, Field
 
@@ -61,29 +62,32 @@ def components(
     x -= x[rated].mean(0)
     training = x[rated]
     by_items = len(training) < x.shape[1]
-    values, basis = _leading(training @ training.T if by_items else training.T @ training, count)
+    long = np.ascontiguousarray(training.T) if by_items else training
+    values, basis = _leading(product(long, long, transposed=True), count)
+    del long
     kept = values > 1e-5 * values.max(initial=0)
     if not kept.any():
         return np.zeros((len(rated), 0), np.float32)
     basis = basis[:, kept]
     if by_items:
-        basis = training.T @ (basis / np.sqrt(values[kept]))
-    result = x @ basis
+        basis = product(training, basis / np.sqrt(values[kept]), transposed=True)
+    result = product(x, basis)
     return np.ascontiguousarray(result / np.sqrt((result[rated] ** 2).sum(1).mean()), np.float32)
 
 
-def _leading(gram: Matrix, count: int) -> tuple[Matrix, Matrix]:
+def _leading(
+    gram: Matrix, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32] | NDArray[np.float64]]:
     """Return the `count` largest eigenvalues, descending, and their vectors, by subspace iteration.
 
     Halko, Martinsson and Tropp, "Finding Structure with Randomness", SIAM Review, 2011.
     """
     size = min(len(gram), count + 32)
-    start = np.random.default_rng(0).normal(size=(len(gram), size)).astype(np.float32)
-    basis = np.linalg.qr(gram @ start)[0]
-    for _ in range(6):
-        basis = np.linalg.qr(gram @ basis)[0]
-    values, turned = np.linalg.eigh(basis.T @ (gram @ basis))
-    return values[::-1][:count], (basis @ turned[:, ::-1])[:, :count]
+    basis = np.random.default_rng(0).normal(size=(len(gram), size))
+    for _ in range(7):
+        basis = orthonormal(product(gram, basis))
+    values, turned = eigenvectors(product(basis, product(gram, basis), transposed=True))
+    return values[:count], product(basis, turned[:, :count])
 
 
 def _bag(field: Categorical | Bag) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -110,7 +114,7 @@ def _one_hot(ids: NDArray[np.int32], offsets: NDArray[np.int64], size: int) -> M
 
 def _pairs(block: Matrix) -> Matrix:
     first, second = np.triu_indices(block.shape[1], 1)
-    frequency = (block.T @ block)[first, second]
+    frequency = product(block, block, transposed=True)[first, second]
     kept = np.argsort(-frequency, kind="stable")[: min(COLUMNS, int((frequency > 1).sum()))]
     return block[:, first[kept]] * block[:, second[kept]]
 

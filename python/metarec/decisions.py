@@ -72,7 +72,7 @@ def decide(probabilities: Floats, levels: Floats, decision: Decision) -> Floats:
     if decision == "distribution":
         return probabilities
     if decision == "mean":
-        return np.asarray(probabilities @ levels, np.float64)
+        return np.asarray(np.einsum("rl,l->r", probabilities, levels), np.float64)
     if decision == "mode":
         return np.asarray(levels[np.argmax(probabilities, axis=1)])
     # Sums are rounded: what is within a hair of a half is the half.

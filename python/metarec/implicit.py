@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec.adapted import AdaptedUser
+from metarec.algebra import eigenvectors, orthonormal, product
 from metarec.arrays import as_count
 from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
@@ -319,10 +320,9 @@ def _components(features: _Sparse, items: int, rank: int) -> Matrix:
     size = min(features.rows, items, rank + 32)
     basis = np.random.default_rng(0).normal(size=(features.rows, size))
     for _ in range(6):
-        basis = np.linalg.qr(basis)[0]
+        basis = orthonormal(basis)
         basis = features.times(features.transposed_times(basis, items))
-    found = features.transposed_times(np.linalg.qr(basis)[0], items)
-    values, turned = np.linalg.eigh(found.T @ found)
+    found = features.transposed_times(orthonormal(basis), items)
+    values, turned = eigenvectors(product(found, found, transposed=True))
     kept = values > 1e-9 * values.max(initial=0)
-    embedding: Matrix = found @ turned[:, kept][:, ::-1][:, :rank]
-    return embedding
+    return product(found, turned[:, kept][:, :rank])

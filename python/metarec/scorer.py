@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec import _metarec
-from metarec.decisions import Decision
+from metarec.decisions import Decision, decide
 from metarec.errors import InvalidTypeError, InvalidValueError
 from metarec.features import FeatureTable
 from metarec.tasks import TaskSet
@@ -99,4 +99,4 @@ class MixtureScorer:
             return self._network.predict(catalogue, items, score)
         network = self._network.predict(catalogue, items, "distribution")
         mixed = self._mixture.of_items(network, self._users, items)
-        return mixed if score == "distribution" else mixed @ self._mixture.levels
+        return mixed if score == "distribution" else decide(mixed, self._mixture.levels, "mean")

@@ -207,6 +207,16 @@ class World:
         arguments |= {"lines": np.tile([1.0, 0, 1], (2, 1, 1)), "weights": np.full((2, 2), 0.5)}
         return Call(native.mix_levels, arguments | {"threads": 1})
 
+    def product(self) -> Call:
+        arguments = {"a": np.ones((4, 3), np.float32), "b": np.ones((4, 2), np.float32)}
+        return Call(native.product, arguments | {"transposed": True, "threads": 1})
+
+    def orthonormal(self) -> Call:
+        return Call(native.orthonormal, {"matrix": np.eye(4)[:, :3] + 0.5})
+
+    def eigenvectors(self) -> Call:
+        return Call(native.eigenvectors, {"matrix": np.eye(3) + 0.5})
+
     def ordered_probit(self) -> Call:
         arguments = {"means": np.array([1.5, 2.0, 4.8]), "variances": np.array([0.2, 1.0, 0.5])}
         arguments |= {"levels": np.arange(1.0, 6), "cuts": np.arange(1.5, 5), "slope": 1.2}

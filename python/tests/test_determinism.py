@@ -1,5 +1,10 @@
 """The same seed gives the same bits, whatever the number of threads."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pytest
 from learners import copies, random_tasks, same_bits, small_learner, small_preset
@@ -63,3 +68,34 @@ def test_the_gradient_does_not_depend_on_threads():
     assert all(r.pop("loss") == results[0]["loss"] for r in results[1:])
     results[0].pop("loss")
     assert all(same_bits(results[0], r) for r in results[1:])
+
+
+PRESETS = """
+    import hashlib
+    import metarec as mr
+
+    data = mr.datasets.synthetic(users=150, items=300, seed=0)
+    splits = mr.split.cold_start(data, seed=0)
+    tasks = splits.new_both.tasks()
+    options = {"rank": 4, "samples": 3, "burn_in": 5}
+    stars = mr.ColdStart(factorisation=options, epochs=2, seed=0).fit(splits.train, progress=False)
+    ones = mr.Dataset.from_arrays(data.user, data.item, [1.0] * len(data))
+    clicks = mr.ColdStart(seed=0).fit(ones)
+    found = [data.rating, stars.predict(tasks), clicks.adapt([1, 2]).predict(range(100))]
+    print(*(hashlib.sha256(each.tobytes()).hexdigest() for each in found))
+"""
+
+
+def test_the_presets_do_not_follow_the_threads_of_numpys_blas():
+    def run(threads):
+        environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+        names = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(PRESETS)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment | dict.fromkeys(names, str(threads)),
+        ).stdout
+
+    assert run(1) == run(2) == run(4)

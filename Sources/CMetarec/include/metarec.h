@@ -397,5 +397,21 @@ int32_t mr_negatives(const double *weights, int64_t catalogue, mr_item_lists own
                      int64_t task_count, int64_t batch_size, uint64_t seed, uint64_t epoch, mr_poll poll,
                      int32_t *_Nullable out, int64_t out_count, mr_error *error);
 
+/* ---- Linear algebra, the same bits for any number of threads ---- */
+
+/* a b, or transposed a times b, of an mr_dtype: a [rows, terms], or [terms, rows]; b [terms, columns]. */
+typedef struct mr_product_operands {
+    const void *a, *b;
+    int64_t rows, columns, terms;
+    int32_t dtype, transposed;
+} mr_product_operands;
+
+/* out [rows, columns], which overlaps neither. */
+int32_t mr_product(const mr_product_operands *operands, int64_t threads, mr_poll poll, void *out, mr_error *error);
+/* Overwrites values [rows, columns] with orthonormal columns of the same span; zeros for one that depends on others. */
+int32_t mr_orthonormal(double *values, int64_t rows, int64_t columns, mr_error *error);
+/* Of a positive semidefinite matrix [size, size]: values, largest first, and vectors as columns of out_vectors. */
+int32_t mr_eigenvectors(const double *matrix, int64_t size, double *out_values, double *out_vectors, mr_error *error);
+
 #pragma clang assume_nonnull end
 #endif
