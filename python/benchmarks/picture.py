@@ -1,6 +1,8 @@
 """The README's picture: error by number of ratings, one new user, and speed beside the peers.
 
-    METAREC_DATA=... python python/benchmarks/picture.py [--out docs/images/metarec.png]
+    METAREC_DATA=... python python/benchmarks/picture.py [--out docs/images]
+
+And the calibration of `ColdStart` beside it, for docs/accuracy.md.
 
 MovieLens-1M, MeLU's published split, new users, three draws. The speed is read from the table of
 docs/benchmarks.md, which says how it was measured.
@@ -20,7 +22,7 @@ SYSTEMS = {"metarec": "C0", "JAX": "0.35", "torch.func vmap": "0.55", "PyTorch l
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw the README's picture.")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/images/metarec.png")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
     options = parser.parse_args()
 
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
@@ -31,11 +33,21 @@ def main() -> None:
         mr.BayesianMF(seed=0, probits=taught.probits_).fit(whole),
     ]
     report = mr.evaluate(models, splits, scenarios=["new_user"], metrics=["rmse"], draws=3)
-    draw(report, models[0], splits, options.out)
+    matplotlib.use("Agg")
+    calibration(report, options.out / "calibration.png")
+    draw(report, models[0], splits, options.out / "metarec.png")
+
+
+def calibration(report: mr.Report, out: Path) -> None:
+    """How often the most probable star was the one that came."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(4.05, 4.05), layout="constrained")
+    mr.plot.calibration(report, "new_user", models=["ColdStart"], ax=ax).figure.savefig(out)
+    print(out)
 
 
 def draw(report: mr.Report, model: mr.ColdStart, splits, out: Path) -> None:
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     plt.rcParams["font.size"] = 8

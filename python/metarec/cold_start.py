@@ -114,9 +114,9 @@ class ColdStart(Preset):
     The defaults were chosen on the validation scenarios of ``mr.split.melu`` on MovieLens-1M, none
     on test scenarios. There, fitted to ``splits.train_and_validation`` with ``splits.validation``,
     5 draws and 3 seeds, the differences from `bias` in MAE (median), RMSE (mean) and nDCG@3
-    (expected gain) are -0.103, -0.063, +0.039 for new users, -0.076, -0.038, +0.096 for new items,
-    and -0.070, -0.034, +0.094 for both; of the network alone -0.093, -0.052, +0.034, then -0.068,
-    -0.030, +0.088 and -0.064, -0.027, +0.089.
+    (expected gain) are -0.103, -0.064, +0.040 for new users, -0.076, -0.038, +0.096 for new items,
+    and -0.070, -0.034, +0.094 for both; of the network alone -0.094, -0.053, +0.034, then -0.068,
+    -0.030, +0.088 and -0.063, -0.027, +0.088.
 
     Cost, two threads (``python/benchmarks/one_user.py``): the network adapts in some 40
     microseconds, scores 3,881 items in 1.9 ms, and needs .5 ms for ``recommend(10,

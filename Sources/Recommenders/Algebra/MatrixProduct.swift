@@ -11,11 +11,13 @@ public struct MatrixProduct: Sendable {
     public let rows, columns, terms: Int
     /// Whether the first operand is [terms, rows] instead of [rows, terms].
     public let transposed: Bool
+    /// Of all three matrices.
     public let precision: Precision
 
     /// Columns, rows and terms that are multiplied at once.
     private static let (panel, block, chunk) = (192, 96, 256)
 
+    /// A product of these shapes.
     public init(rows: Int, columns: Int, terms: Int, transposed: Bool, _ precision: Precision) {
         (self.rows, self.columns, self.terms) = (rows, columns, terms)
         (self.transposed, self.precision) = (transposed, precision)
