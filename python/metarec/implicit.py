@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metarec.adapted import AdaptedUser
-from metarec.algebra import eigenvectors, orthonormal, product
+from metarec.algebra import principal_components
 from metarec.arrays import as_count
 from metarec.checkpoint import Checkpoint
 from metarec.components import COMPONENTS, Component
@@ -316,13 +316,7 @@ def _of_field(field: Field) -> _Sparse:
 
 
 def _components(features: _Sparse, items: int, rank: int) -> Matrix:
-    """Return the items' `rank` principal components, largest first, by subspace iteration."""
-    size = min(features.rows, items, rank + 32)
-    basis = np.random.default_rng(0).normal(size=(features.rows, size))
-    for _ in range(6):
-        basis = orthonormal(basis)
-        basis = features.times(features.transposed_times(basis, items))
-    found = features.transposed_times(orthonormal(basis), items)
-    values, turned = eigenvectors(product(found, found, transposed=True))
-    kept = values > 1e-9 * values.max(initial=0)
-    return product(found, turned[:, kept][:, :rank])
+    """Return the items' `rank` principal components."""
+    return principal_components(
+        lambda x: features.transposed_times(x, items), features.times, (items, features.rows), rank
+    )

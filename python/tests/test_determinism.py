@@ -70,7 +70,7 @@ def test_the_gradient_does_not_depend_on_threads():
     assert all(same_bits(results[0], r) for r in results[1:])
 
 
-PRESETS = """
+FITS = """
     import hashlib
     import metarec as mr
 
@@ -81,17 +81,19 @@ PRESETS = """
     stars = mr.ColdStart(factorisation=options, epochs=2, seed=0).fit(splits.train, progress=False)
     ones = mr.Dataset.from_arrays(data.user, data.item, [1.0] * len(data))
     clicks = mr.ColdStart(seed=0).fit(ones)
+    ridge = mr.baselines.ContentRidge().fit(splits.train)
     found = [data.rating, stars.predict(tasks), clicks.adapt([1, 2]).predict(range(100))]
+    found.append(ridge.predict(tasks))
     print(*(hashlib.sha256(each.tobytes()).hexdigest() for each in found))
 """
 
 
-def test_the_presets_do_not_follow_the_threads_of_numpys_blas():
+def test_fits_do_not_follow_the_threads_of_numpys_blas():
     def run(threads):
         environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
         names = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
         return subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(PRESETS)],
+            [sys.executable, "-c", textwrap.dedent(FITS)],
             capture_output=True,
             text=True,
             check=True,

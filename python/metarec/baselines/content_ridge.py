@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec import _metarec
+from metarec.algebra import principal_components
 from metarec.arrays import as_count
 from metarec.baselines.als import as_threads
 from metarec.baselines.bias import Bias
@@ -67,7 +68,12 @@ class ContentRidge(Estimator):
         weighted = sparse().diags(weights) @ content
         slopes = solve(weighted, weights * offsets, damp=np.sqrt(self.item_penalty))[0]
         offsets[counts == 0] = (content @ slopes)[counts == 0]
-        vectors = principal_components(content, as_count(self.components, "components", 1))
+        vectors = principal_components(
+            lambda x: np.asarray(content @ x),
+            lambda y: np.asarray(content.T @ y),
+            content.shape,
+            as_count(self.components, "components", 1),
+        )
         rows = np.zeros((1, len(offsets) + 1, vectors.shape[1] + 1), np.float32)
         rows[0, :-1, 0], rows[0, :-1, 1:] = offsets, vectors
         penalties = np.full(vectors.shape[1] + 1, self.user_penalty)
@@ -108,13 +114,3 @@ def _indicators(ids: NDArray[Any], offsets: NDArray[Any], size: int) -> Any:
     counts = np.bincount(rows, minlength=len(offsets) - 1)
     values = 1 / np.sqrt(counts[rows])
     return sparse().csr_matrix((values, (rows, ids[ids >= 0])), (len(offsets) - 1, size))
-
-
-def principal_components(content: Any, components: int) -> NDArray[np.float64]:
-    """Return the rows of a sparse matrix in their leading right singular directions."""
-    most = min(content.shape) - 1
-    if components > most:
-        return np.asarray(content.toarray(), np.float64)
-    start = np.ones(min(content.shape))
-    left, values, _ = sparse().linalg.svds(content, k=components, v0=start)
-    return np.asarray(left * values, np.float64)
