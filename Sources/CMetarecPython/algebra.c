@@ -19,7 +19,9 @@ PyObject *product(PyObject *module, PyObject *args, PyObject *kwargs) {
                                      &thread_argument) ||
         !number_value(flag, "transposed", &is_transposed) || !integer_from(thread_argument, "threads", 0, &threads))
         return NULL;
-    const bool transposed = is_transposed != 0;
+    if (is_transposed != 0 && is_transposed != 1)
+        return raise_error(MR_VALUE_ERROR, "transposed: got %R, wanted True or False", flag);
+    const bool transposed = is_transposed == 1;
     PyArrayObject *a = borrow_matrix(first, "a", ELEMENT_FLOAT, ANY_LENGTH, ANY_LENGTH,
                                      transposed ? "[terms, rows]" : "[rows, terms]");
     if (!a) return NULL;
@@ -63,10 +65,12 @@ PyObject *orthonormal(PyObject *module, PyObject *args, PyObject *kwargs) {
     if (!result) return NULL;
     double *out = array_data(result);
     memcpy(out, PyArray_DATA(matrix), (size_t)PyArray_NBYTES(matrix));
+    Poll state;
+    mr_poll poll = poll_start(&state, NULL);
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_orthonormal(out, rows, columns, &error);
+    status = mr_orthonormal(out, rows, columns, poll, &error);
     Py_END_ALLOW_THREADS
     if (!succeeded(status, &error)) Py_CLEAR(result);
     return result;
@@ -91,10 +95,12 @@ PyObject *eigenvectors(PyObject *module, PyObject *args, PyObject *kwargs) {
     }
     const double *data = PyArray_DATA(matrix);
     double *out_values = array_data(values), *out_vectors = array_data(vectors);
+    Poll state;
+    mr_poll poll = poll_start(&state, NULL);
     mr_error error = {0};
     int32_t status;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_eigenvectors(data, size, out_values, out_vectors, &error);
+    status = mr_eigenvectors(data, size, poll, out_values, out_vectors, &error);
     Py_END_ALLOW_THREADS
     if (!succeeded(status, &error)) {
         Py_CLEAR(values);

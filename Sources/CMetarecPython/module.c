@@ -85,7 +85,7 @@ static PyMethodDef functions[] = {
      "Orthonormal columns of the same span, float64 [rows, columns]; zeros for one that depends on those before."},
     {"eigenvectors", KEYWORD_METHOD(eigenvectors),
      "eigenvectors(matrix)\n--\n\n"
-     "Eigenvalues, largest first, and eigenvectors as columns of a positive semidefinite matrix."},
+     "Eigenvalues, largest first, and eigenvectors as columns of a symmetric float64 matrix."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -11,10 +11,16 @@ public func mr_product(
 ) -> Int32 {
     bridge(error) {
         let given = given.pointee
+        let (rows, columns) = (try count(given.rows, "rows"), try count(given.columns, "columns"))
+        let terms = try count(given.terms, "terms")
+        try checkProduct(rows, columns, "a b")
+        try checkProduct(rows, terms, "a")
+        try checkProduct(terms, columns, "b")
+        guard let precision = Precision(rawValue: given.dtype) else {
+            throw MetarecError(.type, "dtype \(given.dtype) is not an mr_dtype")
+        }
         try MatrixProduct(
-            rows: count(given.rows, "rows"), columns: count(given.columns, "columns"),
-            terms: count(given.terms, "terms"), transposed: given.transposed != 0,
-            given.dtype == Int32(bitPattern: MR_FLOAT32.rawValue) ? .float : .double
+            rows: rows, columns: columns, terms: terms, transposed: given.transposed != 0, precision
         ).multiply(given.a, given.b, into: out, threads: threads(threadCount), poll: Poll(poll))
     }
 }
@@ -22,20 +28,25 @@ public func mr_product(
 /// Columns made orthonormal.
 @c @implementation
 public func mr_orthonormal(
-    _ values: UnsafeMutablePointer<Double>, _ rows: Int64, _ columns: Int64, _ error: UnsafeMutablePointer<mr_error>
+    _ values: UnsafeMutablePointer<Double>, _ rows: Int64, _ columns: Int64, _ poll: mr_poll,
+    _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        try Orthonormal.columns(of: values, rows: count(rows, "rows"), columns: count(columns, "columns"))
+        let (rows, columns) = (try count(rows, "rows"), try count(columns, "columns"))
+        try checkProduct(rows, columns, "matrix")
+        try Orthonormal.columns(of: values, rows: rows, columns: columns, poll: Poll(poll))
     }
 }
 
 /// Eigenvalues and eigenvectors.
 @c @implementation
 public func mr_eigenvectors(
-    _ matrix: UnsafePointer<Double>, _ size: Int64, _ outValues: UnsafeMutablePointer<Double>,
+    _ matrix: UnsafePointer<Double>, _ size: Int64, _ poll: mr_poll, _ outValues: UnsafeMutablePointer<Double>,
     _ outVectors: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<mr_error>
 ) -> Int32 {
     bridge(error) {
-        try Eigenvectors.of(matrix, size: count(size, "matrix"), values: outValues, vectors: outVectors)
+        let size = try count(size, "matrix")
+        try checkProduct(size, size, "matrix")
+        try Eigenvectors.of(matrix, size: size, values: outValues, vectors: outVectors, poll: Poll(poll))
     }
 }

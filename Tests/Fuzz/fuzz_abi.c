@@ -284,11 +284,32 @@ static void summarise(void) {
                           block(sizeof(double) * (size_t)levels), &slope, &error);
 }
 
+static void decompose(void) {
+    mr_error error = {0};
+    int polls = 0;
+    mr_poll poll = {go_on, &polls};
+    const int rows = length(9), columns = length(9), terms = length(9), dtype = byte() % 2;
+    const size_t size = dtype ? sizeof(double) : sizeof(float);
+    mr_product_operands operands = {.a = reals(rows * terms, dtype),
+                                    .b = reals(terms * columns, dtype),
+                                    .rows = rows,
+                                    .columns = columns,
+                                    .terms = terms,
+                                    .dtype = byte() >= 250 ? 2 + byte() : dtype,
+                                    .transposed = byte() % 2};
+    mr_product(&operands, byte() % 3, poll, block(size * (size_t)(rows * columns)), &error);
+    operands.a = operands.b, operands.rows = columns, operands.dtype = dtype, operands.transposed = 1;
+    mr_product(&operands, byte() % 3, poll, block(size * (size_t)(columns * columns)), &error);
+    mr_orthonormal(numbers(rows * columns), rows, columns, poll, &error);
+    mr_eigenvectors(numbers(rows * rows), rows, poll, block(sizeof(double) * (size_t)rows),
+                    block(sizeof(double) * (size_t)(rows * rows)), &error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const calls[])(void) = {learn, measure, rank, summarise, factorise};
+    static void (*const calls[])(void) = {learn, measure, rank, summarise, factorise, decompose};
     bytes = data, end = data + size, block_count = 0;
-    calls[byte() % 5]();
+    calls[byte() % 6]();
     while (block_count > 0) free(blocks[--block_count]);
     return 0;
 }

@@ -80,8 +80,8 @@ import Testing
         let size = 40
         var q = normal(size * size, seed: 5)
         try Orthonormal.columns(of: &q, rows: size, columns: size)
-        // Twice the same, one that is tiny, and two that are none.
-        let planted: [Double] = [0, 0, 1e-7, 3, 4, 5, 6, 6] + (8..<size).map { Double($0) }
+        // Twice the same, one that is tiny, one below zero, and two that are none.
+        let planted: [Double] = [0, 0, 1e-7, -3, 4, 5, 6, 6] + (8..<size).map { Double($0) }
         var scaled = q
         for row in 0..<size { for column in 0..<size { scaled[row * size + column] *= planted[column] } }
         let transposed = (0..<size * size).map { q[$0 % size * size + $0 / size] }
@@ -96,16 +96,88 @@ import Testing
             }
         }
         let gram = try product(vectors, vectors, rows: size, columns: size, terms: size, transposed: true)
-        for i in 0..<size - 3 { #expect(abs(gram[i * size + i] - 1) < 1e-12) }
+        for i in 0..<size { for j in 0..<size { #expect(abs(gram[i * size + j] - (i == j ? 1 : 0)) < 1e-12) } }
     }
 
-    @Test func whatIsNotFiniteIsRefused() {
-        for bad in [Double.nan, .infinity, 1e300] {
+    /// Of many rows, low rank, and powers of one number: what depends is zero, the rest is orthonormal and spans all.
+    @Test(arguments: [(2000, 80, 20), (3000, 40, 40)]) func dependenceIsFoundBeneathRounding(
+        rows: Int, columns: Int, rank: Int
+    ) throws {
+        var values: [Double]
+        if rank < columns {
+            let (left, right) = (normal(rows * rank, seed: 6), normal(rank * columns, seed: 7))
+            values = try product(left, right, rows: rows, columns: columns, terms: rank, transposed: false)
+        } else {
+            values = (0..<rows * columns).map { place in
+                (0..<place % columns).reduce(1.0) { x, _ in x * Double(place / columns) / Double(rows) }
+            }
+        }
+        let given = values
+        try Orthonormal.columns(of: &values, rows: rows, columns: columns)
+        let gram = try product(values, values, rows: columns, columns: columns, terms: rows, transposed: true)
+        let kept = (0..<columns).filter { gram[$0 * columns + $0] != 0 }
+        if rank < columns { #expect(kept.count == rank) }
+        for i in kept { for j in kept { #expect(abs(gram[i * columns + j] - (i == j ? 1 : 0)) < 1e-13) } }
+        let share = try product(values, given, rows: columns, columns: columns, terms: rows, transposed: true)
+        let back = try product(values, share, rows: rows, columns: columns, terms: columns, transposed: false)
+        let most = given.reduce(0) { max($0, abs($1)) }
+        for (found, wanted) in zip(back, given) { #expect(abs(found - wanted) < 1e-10 * most) }
+    }
+
+    @Test(arguments: [1e-170, 1e77, 1e200]) func scaleDoesNotMatter(scale: Double) throws {
+        var (found, vectors) = ([0.0, 0], [0.0, 0, 0, 0])
+        try Eigenvectors.of([2, 1, 1, -3].map { $0 * scale }, size: 2, values: &found, vectors: &vectors)
+        let root = 29.0.squareRoot()
+        #expect(abs(found[0] / scale - (root - 1) / 2) < 1e-14 && abs(found[1] / scale + (root + 1) / 2) < 1e-14)
+        var columns = [3 * scale, 0, 4 * scale, 5 * scale]
+        try Orthonormal.columns(of: &columns, rows: 2, columns: 2)
+        for (value, wanted) in zip(columns, [0.6, -0.8, 0.8, 0.6]) { #expect(abs(value - wanted) < 1e-15) }
+    }
+
+    @Test func sizesThatAreNothing() throws {
+        #expect(try product([], [], rows: 0, columns: 0, terms: 1 << 55, transposed: true).isEmpty)
+        var none: [Double] = []
+        try Orthonormal.columns(of: &none, rows: 0, columns: 1 << 50)
+        var nothing: [Double] = []
+        try Eigenvectors.of([], size: 0, values: &none, vectors: &nothing)
+        var (value, vector) = ([0.0], [0.0])
+        try Eigenvectors.of([-4], size: 1, values: &value, vectors: &vector)
+        #expect(value == [-4] && vector == [1])
+        var wide = normal(200_000, seed: 8)
+        try Orthonormal.columns(of: &wide, rows: 1, columns: 200_000)
+        #expect(abs(wide[0]) == 1 && wide[1...].allSatisfy { $0 == 0 })
+    }
+
+    @Test func stopsWhenAsked() {
+        let stop = Poll { _, _ in false }
+        // Each takes longer than the time between two questions.
+        let (size, half) = (1200, 600)
+        var values = normal(size * half, seed: 9), out = [Double](repeating: 0, count: size * size)
+        var numbers = [Double](repeating: 0, count: size)
+        let symmetric = [Double](repeating: 1, count: size * size)
+        #expect(throws: MetarecError.self) {
+            try Orthonormal.columns(of: &values, rows: size, columns: half, poll: stop)
+        }
+        #expect(throws: MetarecError.self) {
+            try Eigenvectors.of(symmetric, size: size, values: &numbers, vectors: &out, poll: stop)
+        }
+        #expect(throws: MetarecError.self) {
+            try MatrixProduct(rows: size, columns: size, terms: size, transposed: false, .double).multiply(
+                symmetric, symmetric, into: &out, threads: 1, poll: stop)
+        }
+    }
+
+    @Test func whatCannotBeIsRefused() {
+        for bad in [Double.nan, .infinity] {
             var values = [1, bad, 0, 1], (found, vectors) = ([0.0, 0], [0.0, 0, 0, 0])
             #expect(throws: MetarecError.self) { try Orthonormal.columns(of: &values, rows: 2, columns: 2) }
             #expect(throws: MetarecError.self) {
                 try Eigenvectors.of([1, bad, bad, 1], size: 2, values: &found, vectors: &vectors)
             }
+        }
+        var (found, vectors) = ([0.0, 0], [0.0, 0, 0, 0])
+        #expect(throws: MetarecError.self) {
+            try Eigenvectors.of([1, 5, 0, 1], size: 2, values: &found, vectors: &vectors)
         }
     }
 }

@@ -85,7 +85,7 @@ def variants(splits: mr.split.Splits, options: argparse.Namespace, name: str) ->
 
 
 def differences(model: Any, splits: mr.split.Splits, draws: int) -> dict[str, list[float]]:
-    """Return what a model is better by than `bias`, by scenario."""
+    """Return a model's metrics less those of `bias`, by scenario."""
     found = {}
     for history in (0, HISTORY):
         report = mr.evaluate(

@@ -221,7 +221,7 @@ def mix_levels(
     """Return the log-linear mixture of a distribution and of ordered probits, [rows, levels]."""
 
 def product(
-    a: NDArray[_Float], b: NDArray[_Float], transposed: bool | float, threads: int
+    a: NDArray[_Float], b: NDArray[_Float], transposed: bool, threads: int
 ) -> NDArray[_Float]:
     """Return a b, or a transposed times b: the same bits for any number of threads."""
 
@@ -231,7 +231,7 @@ def orthonormal(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def eigenvectors(
     matrix: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the eigenvalues, largest first, and eigenvectors of a semidefinite matrix."""
+    """Return the eigenvalues, largest first, and eigenvectors of a symmetric matrix."""
 
 def ordered_probit(
     means: NDArray[np.float64],

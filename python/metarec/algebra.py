@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarec import _metarec
+from metarec.errors import InvalidValueError
 
 Element = TypeVar("Element", np.float32, np.float64)
 
 
 def product(a: NDArray[Element], b: NDArray[Any], *, transposed: bool = False) -> NDArray[Element]:
-    """Return ``a @ b``, or ``a.T @ b``, of the type of `a`, on as many threads as cores."""
+    """Return ``a @ b``, or ``a.T @ b``, in the type of `a`, to which `b` is rounded."""
     first = np.ascontiguousarray(a)
     second = first if b is a else np.ascontiguousarray(b, first.dtype)
     return _metarec.product(first, second, transposed, 0)
@@ -27,7 +28,7 @@ def orthonormal(a: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def eigenvectors(a: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the eigenvalues, largest first, and eigenvectors of a semidefinite matrix."""
+    """Return the eigenvalues, largest first, and eigenvectors of a symmetric matrix."""
     return _metarec.eigenvectors(np.ascontiguousarray(a, np.float64))
 
 
@@ -43,9 +44,12 @@ def principal_components(
     is lower. Halko, Martinsson and Tropp, "Finding Structure with Randomness", SIAM Review, 2011.
     """
     basis = np.random.default_rng(0).normal(size=(shape[1], min(*shape, count + 32)))
-    for _ in range(6):
-        basis = transposed_times(times(orthonormal(basis)))
-    found = times(orthonormal(basis))
-    values, turned = eigenvectors(product(found, found, transposed=True))
+    try:
+        for _ in range(6):
+            basis = transposed_times(times(orthonormal(basis)))
+        found = times(orthonormal(basis))
+        values, turned = eigenvectors(product(found, found, transposed=True))
+    except InvalidValueError as error:
+        raise InvalidValueError(f"data: features or weights are too large; {error}") from None
     kept = values > 1e-9 * values.max(initial=0)
     return product(found, turned[:, kept][:, :count])

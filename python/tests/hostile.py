@@ -130,6 +130,9 @@ def spoil_array(array: np.ndarray, random: Random) -> Any:
             lambda: array.view(np.recarray),
             lambda: read_only(array),
             lambda: memoryview(array) if array.ndim else array,
+            lambda: np.zeros((2 ** random.randrange(31, 60), 0), array.dtype),
+            lambda: np.zeros((0, 2 ** random.randrange(31, 60)), array.dtype),
+            lambda: np.ones((1, 100_000), array.dtype),
         ]
         return random.choice(makers)()
 

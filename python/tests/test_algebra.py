@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metarec import _metarec
 from metarec.algebra import eigenvectors, orthonormal, product
 from metarec.errors import InvalidTypeError, InvalidValueError
 
@@ -46,8 +47,9 @@ def test_eigenvectors_are_those_of_numpy():
     a = np.random.default_rng(2).normal(size=(60, 50))
     values, vectors = eigenvectors(a @ a.T)
     wanted, _ = np.linalg.eigh(a @ a.T)
-    np.testing.assert_allclose(values, wanted[::-1].clip(0), atol=1e-10)
+    np.testing.assert_allclose(values, wanted[::-1], atol=1e-10)
     np.testing.assert_allclose(vectors @ (values[:, None] * vectors.T), a @ a.T, atol=1e-10)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(60), atol=1e-12)
 
 
 def test_bad_matrices_are_refused():
@@ -57,8 +59,27 @@ def test_bad_matrices_are_refused():
         product(np.ones((2, 3), int), np.ones((3, 2), int))
     with pytest.raises(InvalidValueError, match=r"matrix: \[2, 3\]"):
         eigenvectors(np.ones((2, 3)))
-    for bad in (np.nan, np.inf, 1e200):
-        with pytest.raises(InvalidValueError, match="matrix: expected finite"):
-            orthonormal(np.full((2, 2), bad))
-        with pytest.raises(InvalidValueError, match="matrix: expected finite"):
+    with pytest.raises(InvalidValueError, match=r"matrix: \[1, 0\] is 0.0, \[0, 1\] is 5.0"):
+        eigenvectors(np.array([[1, 5], [0, 1]]))
+    for bad in (np.nan, np.inf):
+        with pytest.raises(InvalidValueError, match="matrix: column 1 has a number that is not"):
+            orthonormal(np.array([[1, bad], [0, 1]]))
+        with pytest.raises(InvalidValueError, match="matrix: a number is not finite"):
             eigenvectors(np.full((2, 2), bad))
+    with pytest.raises(InvalidValueError, match=r"transposed: got 2\.5, wanted True or False"):
+        _metarec.product(np.ones((2, 2)), np.ones((2, 2)), 2.5, 1)
+
+
+@pytest.mark.parametrize("shape", [(2**55, 0), (0, 2**55), (2**40, 0), (0, 2**31)])
+def test_long_arrays_of_nothing_are_nothing(shape):
+    a, b = np.zeros(shape), np.zeros((shape[1], 0))
+    assert _metarec.product(a, np.zeros((shape[0], 0)), True, 2).shape == (shape[1], 0)
+    assert _metarec.product(a, b, False, 2).shape == (shape[0], 0)
+    assert orthonormal(a).shape == shape
+
+
+def test_wide_matrices_and_many_rows():
+    wide = orthonormal(np.ones((1, 200_000)))
+    assert abs(wide[0, 0]) == 1 and not wide[0, 1:].any()
+    long = orthonormal(np.stack([np.ones(100_000), 0.7 * np.ones(100_000)], 1))
+    np.testing.assert_allclose(long.T @ long, [[1, 0], [0, 0]], atol=1e-12)

@@ -72,7 +72,9 @@ def test_the_gradient_does_not_depend_on_threads():
 
 FITS = """
     import hashlib
+    import numpy as np
     import metarec as mr
+    from metarec.algebra import orthonormal, product
 
     data = mr.datasets.synthetic(users=150, items=300, seed=0)
     splits = mr.split.cold_start(data, seed=0)
@@ -82,8 +84,10 @@ FITS = """
     ones = mr.Dataset.from_arrays(data.user, data.item, [1.0] * len(data))
     clicks = mr.ColdStart(seed=0).fit(ones)
     ridge = mr.baselines.ContentRidge().fit(splits.train)
-    found = [data.rating, stars.predict(tasks), clicks.adapt([1, 2]).predict(range(100))]
-    found.append(ridge.predict(tasks))
+    many = np.random.default_rng(0).normal(size=(3000, 300))
+    found = [mr.datasets.synthetic(users=2000, items=3000, seed=0).rating]
+    found += [stars.predict(tasks), clicks.adapt([1, 2]).predict(range(100)), ridge.predict(tasks)]
+    found += [product(many, many, transposed=True), orthonormal(many)]
     print(*(hashlib.sha256(each.tobytes()).hexdigest() for each in found))
 """
 

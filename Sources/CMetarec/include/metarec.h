@@ -409,9 +409,10 @@ typedef struct mr_product_operands {
 /* out [rows, columns], which overlaps neither. */
 int32_t mr_product(const mr_product_operands *operands, int64_t threads, mr_poll poll, void *out, mr_error *error);
 /* Overwrites values [rows, columns] with orthonormal columns of the same span; zeros for one that depends on others. */
-int32_t mr_orthonormal(double *values, int64_t rows, int64_t columns, mr_error *error);
-/* Of a positive semidefinite matrix [size, size]: values, largest first, and vectors as columns of out_vectors. */
-int32_t mr_eigenvectors(const double *matrix, int64_t size, double *out_values, double *out_vectors, mr_error *error);
+int32_t mr_orthonormal(double *values, int64_t rows, int64_t columns, mr_poll poll, mr_error *error);
+/* Of a symmetric matrix [size, size]: values, largest first, and vectors as columns of out_vectors. */
+int32_t mr_eigenvectors(const double *matrix, int64_t size, mr_poll poll, double *out_values, double *out_vectors,
+                        mr_error *error);
 
 #pragma clang assume_nonnull end
 #endif

@@ -64,9 +64,7 @@ class ContentRidge(Estimator):
         content = content_matrix(dataset.items)
         offsets = bias.item_offsets_.copy()
         weights = np.sqrt(counts / (counts + bias.item_shrinkage))
-        solve = sparse().linalg.lsqr
-        weighted = sparse().diags(weights) @ content
-        slopes = solve(weighted, weights * offsets, damp=np.sqrt(self.item_penalty))[0]
+        slopes = _ridge(content, weights**2, offsets, self.item_penalty)
         offsets[counts == 0] = (content @ slopes)[counts == 0]
         vectors = principal_components(
             lambda x: np.asarray(content @ x),
@@ -90,6 +88,23 @@ class ContentRidge(Estimator):
 
     def _predict(self, tasks: TaskSet) -> Floats:
         return _metarec.fold_in(self._factors, tasks.native, as_threads(self.threads), False)[0]
+
+
+def _ridge(x: Any, weights: Floats, y: Floats, penalty: float) -> Floats:
+    """Return β with (Xᵀ W X + penalty) β = Xᵀ W y, by conjugate gradients."""
+    slopes = np.zeros(x.shape[1])
+    rest = np.asarray(x.T @ (weights * y))
+    way, size = rest, np.square(rest).sum()
+    wanted = 1e-20 * size
+    for _ in range(10 * len(slopes)):
+        if size <= wanted:
+            break
+        turned = np.asarray(x.T @ (weights * (x @ way))) + penalty * way
+        step = size / np.sum(way * turned)
+        slopes, rest = slopes + step * way, rest - step * turned
+        before, size = size, np.square(rest).sum()
+        way = rest + size / before * way
+    return slopes
 
 
 def content_matrix(items: FeatureTable) -> Any:

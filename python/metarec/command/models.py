@@ -29,7 +29,8 @@ def known() -> dict[str, type]:
 
 def savable() -> dict[str, type]:
     """Return those of them that a file can have."""
-    return {name: kind for name, kind in known().items() if name in saved_classes()}
+    can = saved_classes()
+    return {name: kind for name, kind in known().items() if name in can}
 
 
 def add_arguments(

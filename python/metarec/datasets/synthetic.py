@@ -1,11 +1,11 @@
 """A data set of ratings whose truth is known."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metarec.algebra import product
 from metarec.arrays import as_count, ragged_range
 from metarec.dataset import Dataset
 from metarec.errors import InvalidValueError
@@ -100,8 +100,8 @@ def synthetic(
     )
     content = random.normal(size=(items, CONTENT)).astype(np.float32)
     item_taste = 0.5 * (
-        _sums(genre / genre.sum(1, keepdims=True), effect(GENRES)) * 1.5
-        + _sums(content, effect(CONTENT)) / np.sqrt(CONTENT)
+        product(genre / genre.sum(1, keepdims=True), effect(GENRES)) * 1.5
+        + product(content.astype(np.float64), effect(CONTENT)) / np.sqrt(CONTENT)
         + 0.4 * effect(AUDIENCES)[audience]
         + 0.3 * effect(items)
     )
@@ -109,15 +109,15 @@ def synthetic(
 
     age, job = random.choice(AGES, users, p=_tail(AGES)), random.choice(JOBS, users, p=_tail(JOBS))
     hobby = random.random((users, HOBBIES)) < _bag_odds(HOBBIES)
-    user_taste = (0.3 * effect(AGES)[age] + 0.2 * effect(JOBS)[job] + 0.3 * effect(users)) + (
-        0.2 * _sums(hobby, effect(HOBBIES)) / np.maximum(1, hobby.sum(1, keepdims=True))
-    )
+    own = 0.3 * effect(AGES)[age] + 0.2 * effect(JOBS)[job] + 0.3 * effect(users)
+    hobbies = product(hobby.astype(np.float64), effect(HOBBIES))
+    user_taste = own + 0.2 * hobbies / np.maximum(1, hobby.sum(1, keepdims=True))
     user_bias = 0.2 * random.normal(size=AGES)[age] + 0.35 * random.normal(size=users)
     truth = Truth(3.6, noise, user_bias, item_bias, user_taste, item_taste)
 
     activity = np.minimum(items, 15 + np.exp(random.normal(3.7, 0.9, users))).astype(np.int64)
     user = np.repeat(np.arange(users), activity)
-    like = _sums(user_taste, item_taste.T) + item_bias
+    like = product(user_taste, item_taste.T) + item_bias
     popularity = np.log(_tail(items, 0.9))[random.permutation(items)]
     # The largest of log-weight + Gumbel noise are a draw without replacement by weight.
     wanted = np.argsort(-(popularity + 0.5 * like + random.gumbel(size=like.shape)), axis=1)
@@ -154,12 +154,6 @@ def synthetic(
     data = Dataset.from_frames(ratings, people, things, timestamp="timestamp", fields=kinds)
     data.truth = truth
     return data
-
-
-def _sums(weights: NDArray[Any], effects: NDArray[Any]) -> NDArray[np.float64]:
-    """Return ``weights @ effects``, with the same bits on every number of cores."""
-    found: NDArray[np.float64] = np.einsum("nk,kd->nd", weights.astype(np.float64), effects)
-    return found
 
 
 def _tail(count: int, power: float = 0.7) -> NDArray[np.float64]:
