@@ -81,8 +81,8 @@ public struct MatrixProduct: Sendable {
         }
         for start in stride(from: 0, to: terms, by: MatrixProduct.chunk) {
             let count = min(MatrixProduct.chunk, terms - start)
-            let part = b + (start * columns + panel.lowerBound) * size
-            copy(part, columns, to: memory.b, width, rows: count, panel.count)
+            let chunk = b + (start * columns + panel.lowerBound) * size
+            copy(chunk, columns, to: memory.b, width, rows: count, panel.count)
             for row in stride(from: slab.lowerBound, to: slab.upperBound, by: MatrixProduct.block) {
                 try tick()
                 let height = min(MatrixProduct.block, slab.upperBound - row)
