@@ -114,14 +114,14 @@ class ColdStart(Preset):
     The defaults were chosen on the validation scenarios of ``mr.split.melu`` on MovieLens-1M, none
     on test scenarios. There, fitted to ``splits.train_and_validation`` with ``splits.validation``,
     5 draws and 3 seeds, the differences from `bias` in MAE (median), RMSE (mean) and nDCG@3
-    (expected gain) are -0.103, -0.064, +0.040 for new users, -0.076, -0.038, +0.096 for new items,
-    and -0.070, -0.034, +0.094 for both; of the network alone -0.094, -0.053, +0.034, then -0.068,
-    -0.030, +0.088 and -0.063, -0.027, +0.088.
+    (expected gain) are -0.102, -0.064, +0.039 for new users, -0.075, -0.038, +0.096 for new items,
+    and -0.070, -0.034, +0.094 for both; of the network alone -0.092, -0.052, +0.033, then -0.068,
+    -0.030, +0.087 and -0.064, -0.027, +0.087.
 
-    Cost, two threads (``python/benchmarks/one_user.py``): the network adapts in some 40
-    microseconds, scores 3,881 items in 1.9 ms, and needs .5 ms for ``recommend(10,
+    Cost, two threads (``python/benchmarks/one_user.py``): the network adapts in some 30
+    microseconds, scores 3,881 items in 1.5 ms, and needs .5 ms for ``recommend(10,
     shortlist=300)``. The whole folds the user into every sample of the factorisation as well, in
-    another 200 microseconds, and takes 4.7 and 1.3 ms. Training takes at least twice as long as the
+    another 120 microseconds, and takes some 3 and .6 ms. Training takes at least twice as long as the
     network's: once to choose, once on everything. Beside the model, the factors of every item are
     kept once more as columns, for one user's scores.
 
