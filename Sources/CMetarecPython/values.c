@@ -101,8 +101,15 @@ const char *text_value(PyObject *object, const char *name) {
 }
 
 PyObject *sequence_value(PyObject *object, const char *name, const char *wanted) {
+    enum { MOST = 1 << 24 };
     bool text = PyUnicode_Check(object) || PyBytes_Check(object) || PyByteArray_Check(object);
-    PyObject *items = text || !PySequence_Check(object) ? NULL : PySequence_Tuple(object);
+    bool is_sequence = !text && PySequence_Check(object);
+    /* An array of nothing may be longer than any memory. */
+    const Py_ssize_t length = is_sequence ? PySequence_Size(object) : 0;
+    if (length > MOST)
+        return raise_error(MR_VALUE_ERROR, "%s: got %zd elements, wanted at most %d: %s", name, length, (int)MOST, wanted);
+    if (length < 0) PyErr_Clear(); /* it can be iterated over all the same */
+    PyObject *items = is_sequence ? PySequence_Tuple(object) : NULL;
     if (!items) refuse(object, name, wanted);
     return items;
 }

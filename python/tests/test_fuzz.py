@@ -187,3 +187,9 @@ def test_the_command_says_what_it_did() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "200 calls of 2 functions" in done.stdout
+
+
+def test_an_array_of_nothing_is_no_list_of_fields() -> None:
+    # Longer than any memory: found by seed 23, call 372490.
+    with pytest.raises(InvalidValueError, match="fields: got 17179869184 elements"):
+        native.Features(rows=4, fields=np.zeros((2**34, 0), np.int8))
