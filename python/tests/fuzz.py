@@ -125,7 +125,7 @@ def hostile_arguments(world: Any, call: Any) -> tuple[tuple[Any, ...], dict[str,
 
 def judged(error: Exception, call: Any, given: list[Any]) -> str | None:
     """What is wrong with a refusal: its type, or that it names no argument."""
-    from hostile import Mischief, Pairs
+    from hostile import Mischief, Number, Pairs
 
     from metarec.errors import MetarecError, NumericalError, StateError
 
@@ -137,7 +137,9 @@ def judged(error: Exception, call: Any, given: list[Any]) -> str | None:
         return "not an error of metarec"
     words = {*call.arguments, *call.words, "argument", "arguments", "result"}
     words |= {"Features", "Tasks", "Learner", "Adapted"}
-    words |= {"targets"} if "tasks" in call.arguments else set()  # which are a part of them
+    # They are a part of tasks, of which a number that calls back makes predictions.
+    calls_back = any(isinstance(value, Number) for value in given)
+    words |= {"targets"} if calls_back or "tasks" in call.arguments else set()
     if isinstance(error, StateError | NumericalError):  # about an object, not about an argument
         words |= {"TaskSet", "model", "learner", "loss", "meta-gradient", "adaptation", "ratings"}
     for value in given:  # what is named in a mapping, as options are

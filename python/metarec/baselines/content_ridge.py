@@ -97,7 +97,7 @@ def _ridge(x: Any, weights: Floats, y: Floats, penalty: float) -> Floats:
     way, size = rest, np.square(rest).sum()
     wanted = 1e-20 * size
     for _ in range(10 * len(slopes)):
-        if size <= wanted:
+        if not size > wanted:  # NaN too
             break
         turned = np.asarray(x.T @ (weights * (x @ way))) + penalty * way
         step = size / np.sum(way * turned)
