@@ -46,12 +46,14 @@ struct AdamSteps<E: KernelElement> {
         let size: V
         let inverse2: V
         let largest: V
+        let shrinks: Bool
 
         @inline(__always) init(_ options: mr_adam, _ number: Int) {
             let numbers = options.steps + 4 * number
             size = V(repeating: E(numbers[0]))
             inverse2 = V(repeating: E(numbers[1]))
             largest = V(repeating: E(numbers[2]))
+            shrinks = numbers[3] != 0
         }
     }
 
@@ -70,17 +72,17 @@ struct AdamSteps<E: KernelElement> {
             let step = Step(options, number)
             advance(&state, step, gradient: V(repeating: 0))
             number += 1
-            if number & 15 == 1, isAtRest(state, step) { return decay(&state, count - number) }
+            if number & 15 == 12, isAtRest(state, step) { return decay(&state, count - number) }
         }
     }
 
     /// Whether no later step without a gradient moves any lane of x.
     ///
     /// A lane without momentum rests. Any other rests where the longest move of a later step leaves x as it is: moves
-    /// shrink from step to step if the options say so; if not, dividing by ε alone bounds them.
+    /// shrink from step to step if the step says so; if not, dividing by ε alone bounds them.
     @inline(__always) private func isAtRest(_ state: State, _ step: Step) -> Bool {
         let (zero, one) = (V(repeating: 0), V(repeating: 1))
-        let root = options.moves_shrink != 0 ? V.squareRoot(state.v * step.inverse2) + epsilon : epsilon
+        let root = step.shrinks ? V.squareRoot(state.v * step.inverse2) + epsilon : epsilon
         let moved = state.x - step.largest * state.m / root
         let size = V.ifLess(state.x, zero, zero - state.x, else: state.x)
         let isSmall = V.ifLess(size, V(repeating: E(options.rest_above)), zero, else: one)

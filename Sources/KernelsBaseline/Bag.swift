@@ -23,6 +23,7 @@ struct Bag<E: KernelElement> {
     /// out[r] = weight_r * sum of the table's rows in row r, in order. The table may be a caller's array, so no read
     /// leaves it.
     func gather(_ table: UnsafePointer<E>, _ tableRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int) {
+        if offsets == nil, weights == nil { return gatherRows(table, tableRow, out, outRow) }
         for r in 0..<rows {
             let entries = entries(r)
             let weight = E.Vector(repeating: weights?[r] ?? 1)
@@ -32,6 +33,22 @@ struct Bag<E: KernelElement> {
                     sum = sum + load(table + Int(ids[entry]) * tableRow + j, atMost: columns - j)
                 }
                 return weights == nil ? sum : weight * sum
+            }
+        }
+    }
+
+    /// out[r] = the table's row `ids[r]`, or zeros.
+    private func gatherRows(
+        _ table: UnsafePointer<E>, _ tableRow: Int, _ out: UnsafeMutablePointer<E>, _ outRow: Int
+    ) {
+        let zero = E.Vector(repeating: 0)
+        for r in 0..<rows {
+            let (id, out) = (Int(ids[r]), out + r * outRow)
+            if id < 0 {
+                fill(columns, out) { _ in zero }
+            } else {
+                // A sum with zero, as where there are several: −0 becomes 0.
+                fill(columns, out) { j in zero + load(table + id * tableRow + j, atMost: columns - j) }
             }
         }
     }

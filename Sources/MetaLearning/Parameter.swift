@@ -78,6 +78,7 @@ public final class Parameter: @unchecked Sendable {
     /// Asks for the memory of a row, its values and what the optimizer remembers about them.
     func prefetch(row: Int) {
         let size = spec.columns * precision.elementSize
+        mr_prefetch(lastSteps + row, 1)
         mr_prefetch(values.pointer + row * size, Int64(size))
         for buffer in state { mr_prefetch(buffer.pointer + row * size, Int64(size)) }
     }

@@ -19,7 +19,7 @@ public final class ParameterStore: @unchecked Sendable {
     public private(set) var steps = 0
     private let indices: [String: Int]
     /// How many rows ahead of their use memory is asked for: rows are far apart, and each would wait for its own.
-    private static let lookAhead = 6
+    private static let lookAhead = 12
     private let window: StepWindow
 
     /// Parameters of zeros. Errors: a name that comes twice, or more memory than this machine has.

@@ -4,8 +4,8 @@
 /// of the table they belong to. Emptying it is O(1): slots carry the generation that wrote them.
 public struct RowSet: ~Copyable, Sendable {
     private struct Slot {
-        var generation: UInt32
-        var row: Int32
+        /// The generation that wrote it, and below that the row.
+        var key: UInt64
         var number: Int32
     }
 
@@ -42,14 +42,21 @@ public struct RowSet: ~Copyable, Sendable {
         var count = count
         for i in 0..<n where ids[i] >= 0 {
             let row = ids[i]
+            let key = key(of: row)
             var at = home(of: row)
-            while slots[at].generation == generation, slots[at].row != row { at = (at &+ 1) & mask }
-            if slots[at].generation != generation {
-                slots[at] = Slot(generation: generation, row: row, number: Int32(truncatingIfNeeded: count))
-                rows[count] = row
-                count &+= 1
+            // Below 2^32 the generation is the same: 0 is the row itself, anything else another one.
+            var difference = slots[at].key ^ key
+            while difference &- 1 < UInt64(UInt32.max) {
+                at = (at &+ 1) & mask
+                difference = slots[at].key ^ key
             }
-            ids[i] = slots[at].number
+            // Nobody can guess which row is new, and a branch guessed wrong costs more than writing it again.
+            let isNew = difference != 0
+            let number = isNew ? Int32(truncatingIfNeeded: count) : slots[at].number
+            slots[at] = Slot(key: key, number: number)
+            rows[count] = row
+            count &+= isNew ? 1 : 0
+            ids[i] = number
         }
         self.count = count
     }
@@ -59,6 +66,9 @@ public struct RowSet: ~Copyable, Sendable {
     private func home(of row: Int32) -> Int {
         Int(truncatingIfNeeded: (UInt64(UInt32(bitPattern: row)) &* 0x9E37_79B9_7F4A_7C15) &>> UInt64(shift))
     }
+
+    @inline(__always)
+    private func key(of row: Int32) -> UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: row)) }
 
     /// Grows the hash so that `additional` new rows leave it at most half full.
     private mutating func makeRoom(for additional: Int) {
@@ -72,14 +82,13 @@ public struct RowSet: ~Copyable, Sendable {
         for number in 0..<count {
             let row = rows[number]
             var at = home(of: row)
-            while slots[at].generation == generation { at = (at &+ 1) & (capacity - 1) }
-            slots[at] = Slot(generation: generation, row: row, number: Int32(number))
+            while slots[at].key > 0 { at = (at &+ 1) & (capacity - 1) }
+            slots[at] = Slot(key: key(of: row), number: Int32(number))
         }
     }
 
     private mutating func clearSlots() {
-        slotMemory.elements(of: Slot.self).update(
-            repeating: Slot(generation: 0, row: 0, number: 0), count: capacity)
+        slotMemory.elements(of: Slot.self).update(repeating: Slot(key: 0, number: 0), count: capacity)
         generation = 1
     }
 }

@@ -1,3 +1,4 @@
+import CMetarec
 public import Kernels
 
 /// The gradient of a table over a batch: the rows that were touched and the sum of their gradients.
@@ -12,6 +13,7 @@ public final class SparseGradient: @unchecked Sendable {
     private var touched = RowSet()
     private var sums = Scratch()
     private var numbers = Scratch()
+    private var weights = Scratch()
 
     /// An empty gradient of a table with `columns` columns.
     public init(columns: Int, precision: Precision) {
@@ -41,10 +43,12 @@ public final class SparseGradient: @unchecked Sendable {
         sums.reserve(byteCount: touched.count * stride, keeping: known * stride)
         (sums.pointer + known * stride).initializeMemory(
             as: UInt8.self, repeating: 0, count: (touched.count - known) * stride)
-        let axpy = precision.kernels.pointee.axpy
-        for i in 0..<n where numbers[i] >= 0 {
-            axpy(Int64(columns), scale, gradient + i * stride, sums.pointer + Int(numbers[i]) * stride)
-        }
+        weights.reserve(byteCount: n * precision.elementSize)
+        let kernels = precision.kernels.pointee
+        kernels.fill(1, Int64(n), scale, weights.pointer, Int64(n))
+        var bag = mr_bag(
+            rows: Int64(n), columns: Int64(columns), ids: numbers, offsets: nil, weights: weights.pointer)
+        kernels.bag_transposed(&bag, gradient, Int64(columns), sums.pointer, Int64(columns))
     }
 
     /// Writes the sums into their rows of a dense gradient [table rows, columns], which may be memory of others:

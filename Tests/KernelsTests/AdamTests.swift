@@ -31,13 +31,12 @@ import Testing
         ) {
             let numbers: [Double] = (first...first + missed).flatMap { step in
                 let size = 0.01 / (1 - pow(beta1, Double(step)))
-                return [size, 1 / (1 - pow(beta2, Double(step))), 1.001 * size, 0]
+                return [size, 1 / (1 - pow(beta2, Double(step))), 1.001 * size, step > 5 && beta1 < beta2 ? 1 : 0]
             }
             numbers.withUnsafeBufferPointer { numbers in
                 guard let steps = numbers.baseAddress else { return }
                 var options = mr_adam(
                     beta1: beta1, beta2: beta2, epsilon: 1e-8, steps: steps, missed: Int64(missed),
-                    moves_shrink: first > 5 && beta1 < beta2 ? 1 : 0,
                     rest_above: rests ? (table.precision == .float ? 1e-28 : 1e-290) : .infinity)
                 table.kernels.adam(
                     Int64(x.values.count), &options, x.pointer, m.pointer, v.pointer,

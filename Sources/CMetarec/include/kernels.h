@@ -110,11 +110,10 @@ typedef struct mr_bag {
 typedef struct mr_adam {
     double beta1, beta2, epsilon;
     /* Four numbers a step: size = rate / (1 - beta1^t), inverse2 = 1 / (1 - beta2^t), the largest size that any step
-     * from here on may have, and one unused. */
+     * from here on may have, and 1 if m / sqrt(inverse2 v) shrinks from here on in every step without a gradient,
+     * whatever m and v, else 0. */
     const double *steps;
     int64_t missed;
-    /* Whether m / sqrt(inverse2 v) shrinks from each missed step to the next, whatever m and v. */
-    int32_t moves_shrink;
     /* From this |x| on, a move by the smallest m that decays no further does not change x. */
     double rest_above;
 } mr_adam;

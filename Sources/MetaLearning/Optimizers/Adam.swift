@@ -57,11 +57,13 @@ public struct Adam: Optimizer {
     /// η, as the schedule has it.
     public func learningRate(at step: Int) -> Double { learningRate * schedule.factor(at: step) }
 
-    /// η / (1 − β₁ᵗ), 1 / (1 − β₂ᵗ), and the largest that the first can still be, with room for rounding.
+    /// η / (1 − β₁ᵗ), 1 / (1 − β₂ᵗ), the largest that the first can still be, with room for rounding, and 1 where moves
+    /// shrink from this step on.
     public func numbers(of step: Int) -> StepNumbers {
         let correction1 = 1 - powers1[step]
         return StepNumbers(
-            learningRate(at: step) / correction1, 1 / (1 - powers2[step]), 1.001 * learningRate / correction1, 0)
+            learningRate(at: step) / correction1, 1 / (1 - powers2[step]), 1.001 * learningRate / correction1,
+            movesShrink(after: step) ? 1 : 0)
     }
 
     /// The three equations, once for each step.
@@ -74,7 +76,6 @@ public struct Adam: Optimizer {
             var options = mr_adam(
                 beta1: beta1, beta2: beta2, epsilon: epsilon, steps: numbers,
                 missed: Int64(gradient == nil ? steps.count : steps.count - 1),
-                moves_shrink: movesShrink(after: steps.first) ? 1 : 0,
                 rest_above: isFloat ? restAbove.float : restAbove.double)
             parameter.precision.kernels.pointee.adam(
                 Int64(elements.count), &options, parameter.address(of: first, in: parameter.values),
