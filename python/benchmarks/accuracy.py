@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accuracy_models import DEFAULT, DROPOUTS, NAMES, PRESET, Trainer
+from accuracy_models import DEFAULT, DROPOUTS, LEARNERS, NAMES, PRESET, Trainer
 from accuracy_table import markdown
 
 import metarec as mr
@@ -70,6 +70,10 @@ def run(options: argparse.Namespace, found: dict[str, Any]) -> None:
         found["floors"] = floors
         options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
         log(f"{name}: {trainer.facts[name]}, scored in {time.perf_counter() - started:.0f} s")
+    learners = {name: trainer.copies(name) for name in options.models if name in LEARNERS}
+    if len(learners) > 1:
+        found["pairs"] = pairs(learners, splits, options)
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def measured(
@@ -132,6 +136,23 @@ def differences(report: mr.Report, name: str) -> dict[tuple[Any, ...], list[floa
         for row in rows
         if row["decision_b"] == "mean"
     }
+
+
+def pairs(
+    learners: dict[str, list[Any]], splits: mr.split.Splits, options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """Return the paired differences of each pair of learners."""
+
+    def compared(**more: Any) -> list[dict[str, Any]]:
+        fixed = {"metrics": METRICS[:3], "support_sizes": (), "floors": False}
+        rows = mr.evaluate(learners, splits, draws=options.draws, **fixed, **more).compare().rows
+        keys = ("a", "b", "scenario", "metric", "difference", "low", "high")
+        return [{key: row[key] for key in keys} for row in rows if row["decision"] == "mean"]
+
+    rows = compared(scenarios=["new_item"], history=HISTORY)
+    return compared() + [
+        {**row, "scenario": f"{row['scenario']}, history={HISTORY}"} for row in rows
+    ]
 
 
 def plot(report: mr.Report, path: Path) -> None:

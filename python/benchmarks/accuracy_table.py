@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """Return a table a scenario, the curve over support size, and the coverage."""
+    """Return a table a scenario, the curve over support size, the coverage, and the pairs."""
     models = found["models"]
     tables = {name: models[name]["rows"] for name in NAMES if name in models}
     tables |= {n: [row for row in found["floors"] if row["model"] == n] for n in FLOORS}
@@ -42,6 +42,8 @@ def markdown(found: dict[str, Any]) -> str:
     for scenario, title in SCENARIOS.items():
         lines += ["", *_scenario(tables, scenario, title)]
     lines += ["", *_curve(tables), "", *_coverage(tables), ""]
+    if "pairs" in found:
+        lines += [*_pairs(found["pairs"]), ""]
     lines.append(
         "; ".join(f"{name}: {models[name]['fact']}" for name in NAMES if name in models) + "."
     )
@@ -102,6 +104,26 @@ def _coverage(tables: dict[str, list[Row]]) -> list[str]:
         if all(cells):
             values = [f"{row['value']:.3f}" for row in cells if row]
             lines.append(f"| {name} | {' | '.join(values)} |")
+    return lines
+
+
+def _pairs(rows: list[Row]) -> list[str]:
+    lines = [
+        "**Each pair of learners**, paired differences as above",
+        "",
+        f"| | | {' | '.join(SCENARIOS.values())} |",
+        "|---|---|" + "---:|" * len(SCENARIOS),
+    ]
+    titles = dict(zip(COLUMNS, ("MAE", "RMSE", "nDCG@3"), strict=True))
+    for pair in dict.fromkeys((row["a"], row["b"]) for row in rows):
+        for metric in COLUMNS:
+            cells = [
+                f"{row['difference']:+z.3f} [{row['low']:+z.3f}, {row['high']:+z.3f}]"
+                for scenario in SCENARIOS
+                for row in rows
+                if (row["a"], row["b"], row["scenario"], row["metric"]) == (*pair, scenario, metric)
+            ]
+            lines.append(f"| {' − '.join(pair)} | {titles[metric]} | {' | '.join(cells)} |")
     return lines
 
 
