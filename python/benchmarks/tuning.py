@@ -1,4 +1,4 @@
-"""The presets' options, searched on MovieLens-1M's validation scenarios by `mr.tune`.
+"""Options of presets and learners, searched on MovieLens-1M's validation scenarios by `mr.tune`.
 
     METAREC_DATA=... python python/benchmarks/tuning.py MeLU [--trials 30] [--save melu.json]
 
@@ -15,9 +15,18 @@ import metarec as mr
 
 RATES = {"inner_lr": (0.003, 0.1, "log"), "inner_steps": (1, 8), "lr": (1e-4, 3e-3, "log")}
 NETWORK = {"embedding_dim": [8, 16, 32], "epochs": (1, 10), "dropout": (0.0, 0.6)}
+#: Where a learner that is no preset has these options.
+PARTS = {
+    "inner_lr": "algorithm__inner_lr",
+    "inner_steps": "algorithm__inner_steps",
+    "lr": "optimizer__lr",
+    "embedding_dim": "backbone__embedding_dim",
+    "dropout": "backbone__dropout",
+}
 SPACES: dict[str, dict[str, Any]] = {
     "MeLU": RATES | NETWORK,
     "FineTune": RATES | NETWORK,
+    "MAML": {PARTS.get(name, name): choice for name, choice in (RATES | NETWORK).items()},
     "ColdStart": {
         "tokens": [64, 128, 192],
         "features": [32, 64, 96],
@@ -30,8 +39,8 @@ SPACES: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Tune a preset on MovieLens-1M's validation.")
-    parser.add_argument("preset", choices=SPACES)
+    parser = argparse.ArgumentParser(description="Tune a model on MovieLens-1M's validation.")
+    parser.add_argument("model", choices=SPACES)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--metric", default="rmse")
@@ -43,16 +52,30 @@ def main() -> None:
     if "METAREC_DATA" not in os.environ:
         parser.error("METAREC_DATA: set it to the folder that has ml-1m/ with melu_splits/")
 
-    # The first trial: the options behind the README's table. The factorisation has none to tune.
-    first: dict[str, dict[str, Any]] = {"MeLU": {"epochs": 3}, "FineTune": {"epochs": 2}}
-    first["ColdStart"] = {"factorisation": False}
-    name, threads, save = (options.pop(each) for each in ("preset", "threads", "save"))
-    model = getattr(mr, name)(threads=threads, seed=0, **first[name])
+    name, threads, save = (options.pop(each) for each in ("model", "threads", "save"))
     splits = mr.split.melu(mr.datasets.movielens_1m(), seed=0)
+    model = first(name).set_params(threads=threads, seed=0)
     tuning = mr.tune(model, splits, SPACES[name], **options)
     print(tuning)
     if save is not None:
         tuning.save(save)
+
+
+def first(name: str) -> mr.MetaLearner | mr.ColdStart:
+    """Return the model of the first trial."""
+    match name:
+        case "MeLU":
+            return mr.MeLU(epochs=3)
+        case "FineTune":
+            return mr.FineTune(epochs=2)
+        case "ColdStart":  # the factorisation has nothing to tune
+            return mr.ColdStart(factorisation=False)
+    return mr.MetaLearner(
+        algorithm=mr.MAML(inner_steps=5, adapt="all"),
+        backbone=mr.FeatureMLP(),
+        optimizer=mr.Adam(),
+        epochs=2,
+    )
 
 
 if __name__ == "__main__":

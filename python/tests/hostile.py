@@ -172,7 +172,7 @@ def spoil(value: Any, random: Random) -> Any:
     """Another value in its place, mostly of its kind."""
     try:
         return spoiled(value, random)
-    except (ArithmeticError, LookupError, TypeError, ValueError):  # NumPy cannot make it
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # NumPy cannot
         return junk(random)
 
 
