@@ -3,10 +3,11 @@
     METAREC_DATA=... python python/benchmarks/datasets.py [NAME ...] [--folds 5] [--draws 2]
 
 The users are dealt into folds, of which each is new in turn. The same models everywhere, with the
-defaults of the library: nothing is set for a data set. The preset chooses what it chooses by users
+defaults of the library (`MAML`, which has no preset: with those of the accuracy table, and without
+dropout like the others): nothing is set for a data set. The preset chooses what it chooses by users
 and items of the training part that it pretends new. On `splits.validation` of each fold are learned
-the number of epochs of MeLU and FineTune, and the use of the scale by `BayesianMF`. Every model
-trains on the whole training part.
+the number of epochs of MeLU, MAML and FineTune, and the use of the scale by `BayesianMF`. Every
+model trains on the whole training part.
 Prints Markdown. Definitions: docs/protocol.md.
 """
 
@@ -15,9 +16,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+from accuracy_models import TUNED_MAML
 
 import metarec as mr
 from metarec.baselines import ALS, ContentRidge, ItemKNN
@@ -35,6 +38,11 @@ DATA: dict[str, tuple[Data, dict[str, Any]]] = {
 MOST_EPOCHS, PATIENCE = 30, 4
 METRICS = ("mae", "rmse", "ndcg@3")
 SCENARIOS = ("new_user", "new_item", "new_both")
+LEARNERS: dict[str, Callable[..., mr.MetaLearner]] = {
+    "MeLU": mr.MeLU,
+    "MAML": partial(TUNED_MAML, dropout=0.0),
+    "FineTune": mr.FineTune,
+}
 BASELINES = {"ALS": ALS, "ItemKNN": ItemKNN, "ContentRidge": ContentRidge}
 FLOORS = ("global_mean", "user_mean", "user_median", "bias")
 TITLES = {"new_user": "New user", "new_item": "New item", "new_both": "New user and new item"}
@@ -95,9 +103,9 @@ def trained(
         models[name] = model.fit(whole, **more)
         seconds[name] = time.perf_counter() - started
 
-    def epochs(preset: Any) -> int:
+    def epochs(learner: Callable[..., mr.MetaLearner]) -> int:
         """Return the number of the epoch that validates best."""
-        model = preset(epochs=MOST_EPOCHS, patience=PATIENCE, **shared)
+        model = learner(epochs=MOST_EPOCHS, patience=PATIENCE, **shared)
         model.fit(split.train, split.validation, progress=False)
         return int(min(model.history_, key=lambda row: row["validation"])["epoch"])
 
@@ -109,8 +117,8 @@ def trained(
     fitted("BayesianMF", factors, progress=False)
     for name, baseline in BASELINES.items():
         fitted(name, baseline())
-    for name, preset in {"MeLU": mr.MeLU, "FineTune": mr.FineTune}.items():
-        model = preset(epochs=epochs(preset), patience=None, **shared)
+    for name, learner in LEARNERS.items():
+        model = learner(epochs=epochs(learner), patience=None, **shared)
         fitted(name, model, progress=False)
     return models, seconds
 
