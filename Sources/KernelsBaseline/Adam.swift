@@ -72,6 +72,7 @@ struct AdamSteps<E: KernelElement> {
             let step = Step(options, number)
             advance(&state, step, gradient: V(repeating: 0))
             number += 1
+            // Sooner no row with a momentum rests, and looking costs as much as a step.
             if number & 15 == 12, isAtRest(state, step) { return decay(&state, count - number) }
         }
     }

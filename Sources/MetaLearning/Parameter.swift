@@ -75,7 +75,7 @@ public final class Parameter: @unchecked Sendable {
     /// The elements of row `row`.
     func elements(ofRow row: Int) -> Range<Int> { row * spec.columns..<(row + 1) * spec.columns }
 
-    /// Asks for the memory of a row, its values and what the optimizer remembers about them.
+    /// Asks for the memory of a row: its step, its values and what the optimizer remembers about them.
     func prefetch(row: Int) {
         let size = spec.columns * precision.elementSize
         mr_prefetch(lastSteps + row, 1)

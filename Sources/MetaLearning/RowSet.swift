@@ -4,7 +4,7 @@
 /// of the table they belong to. Emptying it is O(1): slots carry the generation that wrote them.
 public struct RowSet: ~Copyable, Sendable {
     private struct Slot {
-        /// The generation that wrote it, and below that the row.
+        /// The generation that wrote it in the upper 32 bits, the row in the lower.
         var key: UInt64
         var number: Int32
     }
@@ -50,7 +50,7 @@ public struct RowSet: ~Copyable, Sendable {
                 at = (at &+ 1) & mask
                 difference = slots[at].key ^ key
             }
-            // Nobody can guess which row is new, and a branch guessed wrong costs more than writing it again.
+            // Which rows are new cannot be predicted: a wrong guess costs more than writing the slot again.
             let isNew = difference != 0
             let number = isNew ? Int32(truncatingIfNeeded: count) : slots[at].number
             slots[at] = Slot(key: key, number: number)

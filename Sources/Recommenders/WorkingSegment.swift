@@ -40,14 +40,16 @@ struct WorkingSegment: ~Copyable {
         _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?
     ) throws {
         let out = ids.reserve(rows, of: Int32.self)
-        guard let known = source.ids else { return out.update(repeating: -1, count: rows) }
-        var (least, most) = (Int32(-1), Int32(-1))
-        for i in 0..<rows {
-            let id = places[i] < 0 ? -1 : known[Int(places[i])]
-            (least, most) = (min(least, id), max(most, id))
-            out[i] = id
+        out.update(repeating: -1, count: rows)
+        if let known = source.ids {
+            var (least, most) = (Int32(-1), Int32(-1))
+            for i in 0..<rows where places[i] >= 0 {
+                let id = known[Int(places[i])]
+                (least, most) = (min(least, id), max(most, id))
+                out[i] = id
+            }
+            guard least == -1, Int(most) < source.size else { throw TaskSet.changed }
         }
-        guard least == -1, Int(most) < source.size else { throw TaskSet.changed }
         if hiding != nil {
             for i in 0..<rows where hiding?.next() ?? false { out[i] = -1 }
         }

@@ -31,7 +31,7 @@ import Testing
         ) {
             let numbers: [Double] = (first...first + missed).flatMap { step in
                 let size = 0.01 / (1 - pow(beta1, Double(step)))
-                return [size, 1 / (1 - pow(beta2, Double(step))), 1.001 * size, step > 5 && beta1 < beta2 ? 1 : 0]
+                return [size, 1 / (1 - pow(beta2, Double(step))), 1.001 * size, step > 20 && beta1 < beta2 ? 1 : 0]
             }
             numbers.withUnsafeBufferPointer { numbers in
                 guard let steps = numbers.baseAddress else { return }

@@ -72,7 +72,8 @@ def run(options: argparse.Namespace, found: dict[str, Any]) -> None:
         log(f"{name}: {trainer.facts[name]}, scored in {time.perf_counter() - started:.0f} s")
     learners = {name: trainer.copies(name) for name in options.models if name in LEARNERS}
     if len(learners) > 1:
-        found["pairs"] = pairs(learners, splits, options)
+        kept = [row for row in found.get("pairs", []) if not {row["a"], row["b"]} & {*learners}]
+        found["pairs"] = kept + pairs(learners, splits, options)
         options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 

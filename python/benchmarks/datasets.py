@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from accuracy_models import TUNED_MAML
+from accuracy_models import TUNED
 
 import metarec as mr
 from metarec.baselines import ALS, ContentRidge, ItemKNN
@@ -40,7 +40,7 @@ METRICS = ("mae", "rmse", "ndcg@3")
 SCENARIOS = ("new_user", "new_item", "new_both")
 LEARNERS: dict[str, Callable[..., mr.MetaLearner]] = {
     "MeLU": mr.MeLU,
-    "MAML": partial(TUNED_MAML, dropout=0.0),
+    "MAML": partial(TUNED["MAML"], dropout=0.0),
     "FineTune": mr.FineTune,
 }
 BASELINES = {"ALS": ALS, "ItemKNN": ItemKNN, "ContentRidge": ContentRidge}

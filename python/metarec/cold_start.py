@@ -119,7 +119,7 @@ class ColdStart(Preset):
     -0.030, +0.087 and -0.064, -0.027, +0.087.
 
     Cost, two threads (``python/benchmarks/one_user.py``): the network adapts in some 30
-    microseconds, scores 3,881 items in 1.5 ms, and needs .5 ms for ``recommend(10,
+    microseconds, scores 3,881 items in 1.3 ms, and needs .5 ms for ``recommend(10,
     shortlist=300)``. The whole folds the user into every sample of the factorisation as well, in
     another 120 microseconds, and takes some 2.5 and .6 ms. Training takes at least twice as long as
     the network's: once to choose, once on everything. Beside the model, the factors of every item

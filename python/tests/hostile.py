@@ -172,7 +172,8 @@ def spoil(value: Any, random: Random) -> Any:
     """Another value in its place, mostly of its kind."""
     try:
         return spoiled(value, random)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # NumPy cannot
+    # NumPy cannot make it.
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
         return junk(random)
 
 

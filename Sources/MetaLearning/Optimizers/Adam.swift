@@ -86,8 +86,8 @@ public struct Adam: Optimizer {
 
     /// Whether m / √(v / (1 − β₂ᵗ)) shrinks from step `step` on, with a gradient of zero.
     ///
-    /// m shrinks by β₁. The root shrinks by √(β₂ (1 − β₂ᵗ) / (1 − β₂ᵗ⁺¹)), which grows with t: so the first step decides.
-    /// A v so small that it is rounded coarsely must not show beside ε.
+    /// m shrinks by β₁. The root shrinks by √(β₂ (1 − β₂ᵗ) / (1 − β₂ᵗ⁺¹)), which grows with t: so this step decides for
+    /// all later ones. A v so small that it is rounded coarsely must not show beside ε.
     private func movesShrink(after step: Int) -> Bool {
         guard epsilon >= 1e-12 else { return false }
         let root = beta2 * (1 - powers2[step]) / (1 - powers2[step + 1])
