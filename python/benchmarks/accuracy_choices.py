@@ -3,8 +3,9 @@
     METAREC_DATA=... python python/benchmarks/accuracy_choices.py [NAME ...] [--seeds 0 1 2]
 
 The tables of docs/tuning.md and docs/accuracy.md, as Markdown: the least RMSE of an epoch with each
-dropout; the network of `ColdStart` with and without counts, and with so many tokens; `BayesianMF`
-with so many samples of as many sweeps. No test scenario is touched.
+dropout, of the learners with two sets of options; the network of `ColdStart` with and without
+counts, and with so many tokens; `BayesianMF` with so many samples of as many sweeps. No test
+scenario is touched.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from accuracy_models import DROPOUTS, Trainer
+from accuracy_models import DROPOUTS, RIVALS, Trainer
 
 import metarec as mr
 
@@ -57,7 +58,7 @@ def dropouts(splits: mr.split.Splits, options: argparse.Namespace) -> None:
     trainer = Trainer(splits, options.seeds, options.threads)
     print(f"| dropout | {' | '.join(f'{rate:g}' for rate in DROPOUTS)} |")
     print("|---" + "|---:" * len(DROPOUTS) + "|")
-    for name in ("MeLU", "FineTune", "MAML"):
+    for name in ("MeLU", "FineTune", "MAML", *RIVALS):
         means = [
             np.mean([trainer.tried(name, rate, seed)[0] for seed in options.seeds])
             for rate in DROPOUTS

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from accuracy_models import TUNED
+from accuracy_models import LEARNERS
 
 import metarec as mr
 from metarec.baselines import ALS, ContentRidge, ItemKNN
@@ -38,11 +38,8 @@ DATA: dict[str, tuple[Data, dict[str, Any]]] = {
 MOST_EPOCHS, PATIENCE = 30, 4
 METRICS = ("mae", "rmse", "ndcg@3")
 SCENARIOS = ("new_user", "new_item", "new_both")
-LEARNERS: dict[str, Callable[..., mr.MetaLearner]] = {
-    "MeLU": mr.MeLU,
-    "MAML": partial(TUNED["MAML"], dropout=0.0),
-    "FineTune": mr.FineTune,
-}
+#: Without dropout, the default.
+LEARNED = {name: partial(LEARNERS[name], dropout=0.0) for name in ("MeLU", "MAML", "FineTune")}
 BASELINES = {"ALS": ALS, "ItemKNN": ItemKNN, "ContentRidge": ContentRidge}
 FLOORS = ("global_mean", "user_mean", "user_median", "bias")
 TITLES = {"new_user": "New user", "new_item": "New item", "new_both": "New user and new item"}
@@ -117,7 +114,7 @@ def trained(
     fitted("BayesianMF", factors, progress=False)
     for name, baseline in BASELINES.items():
         fitted(name, baseline())
-    for name, learner in LEARNERS.items():
+    for name, learner in LEARNED.items():
         model = learner(epochs=epochs(learner), patience=None, **shared)
         fitted(name, model, progress=False)
     return models, seconds
