@@ -22,8 +22,6 @@ public typealias StepNumbers = SIMD4<Double>
 
 /// Consecutive outer steps.
 public struct Steps {
-    /// The first; the very first step is 1.
-    public let first: Int
     /// How many, at least one.
     public let count: Int
     /// Each one's numbers.

@@ -39,13 +39,13 @@ final class StepWindow: @unchecked Sendable {
                     let count = min(StepWindow.length, start - first, steps.upperBound + 1 - first)
                     for number in 0..<count { old[number] = optimizer.numbers(of: first + number) }
                     guard let numbers = UnsafePointer(old.baseAddress) else { return }
-                    body(Steps(first: first, count: count, numbers: numbers), first + count > steps.upperBound)
+                    body(Steps(count: count, numbers: numbers), first + count > steps.upperBound)
                     first += count
                 }
             }
         }
         guard first <= steps.upperBound else { return }
         body(
-            Steps(first: first, count: steps.upperBound + 1 - first, numbers: ring + first % StepWindow.length), true)
+            Steps(count: steps.upperBound + 1 - first, numbers: ring + first % StepWindow.length), true)
     }
 }
