@@ -50,7 +50,7 @@ extension AdaptedLearner {
         }
         let places = UnsafeMutablePointer<Int32>.allocate(capacity: count)
         defer { places.deallocate() }
-        guard let version = learner.version(state), let catalogue = stages.catalogue(items, version) else {
+        guard let version = learner.version(state), let catalogue = itemStage.catalogue(items, version) else {
             return try scoreByParts(
                 itemStage, scores, candidates, count: count, of: items, places, into: out, poll)
         }
@@ -67,11 +67,11 @@ extension AdaptedLearner {
 
     /// Without a catalogue to keep them: computes the item stage's values, and scores, for some blocks after the other.
     private func scoreByParts(
-        _ itemStage: Executor, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int,
+        _ itemStage: ItemStage, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int,
         of items: FeatureTable, _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let part = min(count, 8 * Blocks.size)
-        let values = ItemValues(rows: part, columns: stages.plans.itemColumns, learner.precision)
+        let values = ItemValues(rows: part, columns: itemStage.columns, learner.precision)
         for place in 0..<part { places[place] = Int32(place) }
         for start in stride(from: 0, to: count, by: max(part, 1)) {
             let rows = Array(UnsafeBufferPointer(start: candidates + start, count: min(part, count - start)))
@@ -83,18 +83,18 @@ extension AdaptedLearner {
 
     /// Runs the item stage for rows of the items; their values go to the places given.
     private func represent(
-        _ itemStage: Executor, _ rows: [Int32], of items: FeatureTable, at places: [Int32], in values: ItemValues,
+        _ itemStage: ItemStage, _ rows: [Int32], of items: FeatureTable, at places: [Int32], in values: ItemValues,
         _ poll: Poll
     ) throws {
         let blocks = Blocks(rows.count)
         try rows.withUnsafeBufferPointer { rows in
             guard let rows = rows.baseAddress else { return }
-            try run(itemStage, blocks, poll) { block, memory, worker in
+            try run(itemStage.executor, blocks, poll) { block, memory, worker in
                 try memory.working.load(
                     candidates: rows + block.lowerBound, count: block.count, of: items, numbering: false)
                 memory.bindCandidates(of: state.store, to: worker)
             } store: { block, worker in
-                for number in stages.plans.itemColumns.indices {
+                for number in itemStage.columns.indices {
                     values.store(worker.output(number), number, at: places[block], learner.precision)
                 }
             }
@@ -113,11 +113,11 @@ extension AdaptedLearner {
             let places = places + block.lowerBound
             var (source, row) = (values, Int(places[0]))
             if (1..<block.count).contains(where: { places[$0] != places[$0 - 1] + 1 }) {
-                (source, row) = (memory.block(stages.plans.itemColumns), 0)
-                source.gather(from: values, places, count: block.count)
+                (source, row) = (memory.block(values.columns), 0)
+                for number in stages.itemReads { source.gather(number, from: values, places, count: block.count) }
             }
-            for number in stages.plans.itemColumns.indices {
-                worker.setInput(firstInput + number, source.pointer(number, row: row))
+            for (input, number) in stages.itemReads.enumerated() {
+                worker.setInput(firstInput + input, source.pointer(number, row: row))
             }
         } store: { block, worker in
             worker.copyOutput(0, to: out + block.lowerBound * rowSize(scores))

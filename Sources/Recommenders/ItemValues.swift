@@ -28,13 +28,11 @@ final class ItemValues {
         }
     }
 
-    /// Copies the rows at the places given of `source`, which has the same columns, to the first rows.
-    func gather(from source: ItemValues, _ places: UnsafePointer<Int32>, count: Int) {
-        for number in columns.indices {
-            for row in 0..<count {
-                pointer(number, row: row).copyMemory(
-                    from: source.pointer(number, row: Int(places[row])), byteCount: strides[number])
-            }
+    /// Copies the rows at the places given of matrix `number` of `source`, which has the same columns, to the first rows.
+    func gather(_ number: Int, from source: ItemValues, _ places: UnsafePointer<Int32>, count: Int) {
+        for row in 0..<count {
+            pointer(number, row: row).copyMemory(
+                from: source.pointer(number, row: Int(places[row])), byteCount: strides[number])
         }
     }
 }

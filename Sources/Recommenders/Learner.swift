@@ -71,7 +71,10 @@ public final class Learner {
             let factored = try Stages(model, lowRank: true)
             let formed = try Stages(model, lowRank: false)
             formedFrom = State.least { formed.cost(model, support: $0) < factored.cost(model, support: $0) }
-            stages = [factored, formed].map { StageExecutors($0, model, options.precision) }
+            let items = try ItemStage([factored, formed], model, options.precision)
+            stages = [factored, formed].enumerated().map { number, plans in
+                StageExecutors(plans, items, reads: items?.reads[number] ?? [], model, options.precision)
+            }
             distribution = plans.distribution.map { Executor($0, options.precision, model.interface) }
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }

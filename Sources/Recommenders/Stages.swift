@@ -5,17 +5,15 @@ import MetaLearning
 /// The programs that adapt to one user and then score candidates.
 ///
 /// They are one computation, predictions after adaptation, cut in stages: what depends on the user alone, what depends
-/// on the candidates alone, and what is left. An item stage is the same for all users, so that its values can be kept.
-/// There is none where tables of items are adapted.
+/// on the candidates alone (`ItemStage`), and what is left.
 struct Stages {
     /// Outputs: the adapted tables of items, then what the scores read.
     let user: Plan
     /// The adapted tables of items, in the order of the outputs.
     let adaptedTables: [Int]
-    /// Outputs: what the scores read of the candidates, a row each.
-    let items: Plan?
-    /// Columns of the item stage's outputs.
-    let itemColumns: [Int]
+    /// What the scores read that depends on the candidates alone, a row each. There is nothing where tables of items are
+    /// adapted.
+    let items: [Value]
     /// How many values the scores read of the user stage.
     var userValueCount: Int { user.outputCount - adaptedTables.count }
     /// Output: a prediction per candidate.
@@ -51,13 +49,12 @@ struct Stages {
             tables.isEmpty
             ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
         guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
-            (self.items, itemColumns) = (nil, [])
+            self.items = []
             scores = try Plan([user.late[0]])
             others = Dictionary(uniqueKeysWithValues: zip(said, user.late))
             return
         }
-        self.items = try Plan(items.early)
-        itemColumns = items.early.map { $0.shape.columns.fixedValue ?? 0 }
+        self.items = items.early
         scores = try Plan([items.late[0]])
         others = Dictionary(uniqueKeysWithValues: zip(said, items.late))
     }
@@ -67,16 +64,18 @@ struct Stages {
         score == .prediction ? scores : try others[score].map { try Plan([$0]) }
     }
 
-    /// What plans of stages bring, beyond what a task does.
-    func interface(_ model: Model) -> Executor.Interface {
-        Executor.Interface(
-            inputCount: model.firstStageInput + user.outputCount + itemColumns.count,
-            indexCount: 2 * model.fields.count, symbolCount: Symbol.table(2 * model.tables.count).id)
-    }
-
     /// Multiply-adds of adapting to so many ratings and scoring a thousand candidates.
     func cost(_ model: Model, support: Int) -> Int {
         let sizes = [support, 1000, support] + Array(repeating: support, count: 2 * model.tables.count)
         return user.multiplyAdds(sizes: sizes) + scores.multiplyAdds(sizes: sizes)
+    }
+}
+
+extension Model {
+    /// What a stage brings, beyond what a task does, that reads so many values of earlier stages.
+    func stageInterface(reads: Int = 0) -> Executor.Interface {
+        Executor.Interface(
+            inputCount: firstStageInput + reads, indexCount: 2 * fields.count,
+            symbolCount: Symbol.table(2 * tables.count).id)
     }
 }

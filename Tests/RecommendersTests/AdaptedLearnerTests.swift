@@ -86,6 +86,26 @@ import Testing
         return try learner.predict(adapted, Array(-1..<9), of: world.tasks.items)
     }
 
+    /// With many ratings scores read adapted weights instead of their factors: of the same items.
+    @Test func itemsAreComputedOnceWhateverTheNumberOfRatings() throws {
+        let world = try LearnerWorld(sizes: [(2, 9), (200, 9)])
+        let learner = try learner(["backbone.embedding_dim": .numbers([32])], on: world)
+        let state = try learner.learner.initialized()
+        let adapted = try (0..<2).map { try learner.learner.adapt(try world.ratings(of: $0)) }
+        #expect(adapted[0].stages !== adapted[1].stages)
+        let items = try #require(adapted[0].stages.items)
+        #expect(adapted[1].stages.items === items)
+        let candidates = (-1..<9).map { Int32($0) }
+        _ = try learner.predict(adapted[0], candidates, of: world.tasks.items)
+        let version = try #require(learner.learner.version(state))
+        let catalogue = try #require(items.catalogue(world.tasks.items, version))
+        var places = [Int32](repeating: 0, count: candidates.count)
+        #expect(catalogue.locate(candidates, count: candidates.count, places: &places).isEmpty)
+        let expected = try learner.predict(world.tasks)
+        let found = try learner.predict(adapted[1], Array(world.candidates(of: 1)), of: world.tasks.items)
+        #expect(close(found, Array(expected.suffix(9))))
+    }
+
     private func add(_ number: Double, to name: String, of learner: TestLearner) throws {
         for tensor in try learner.parameters where tensor.name == name {
             let values = tensor.pointer.assumingMemoryBound(to: Double.self)

@@ -62,8 +62,9 @@ import Testing
             #expect(cost(factored.scores, support: support) == support * (128 + 64) + above)
             #expect(cost(formed.scores, support: support) == 128 * 64 + above)
         }
-        #expect(factored.itemColumns.sorted() == [64, 128] && formed.itemColumns == [128])
-        #expect(cost(factored.items, support: 10) == 128 * 64 && cost(formed.items, support: 10) == 0)
+        let items = try #require(try ItemStage([factored, formed], model, .float))
+        #expect(items.columns.sorted() == [64, 128] && cost(items.executor.plan, support: 10) == 128 * 64)
+        #expect(items.reads.map { $0.map { items.columns[$0] }.sorted() } == [[64, 128], [128]])
         #expect(factored.cost(model, support: 30) < formed.cost(model, support: 30))
         #expect(factored.cost(model, support: 60) > formed.cost(model, support: 60))
     }

@@ -37,6 +37,14 @@ func rebuild(
     return outputs.compactMap { copies[$0.id] }
 }
 
+extension Graph {
+    /// Several computations in one graph: what they have in common, such as an equal output, is one node of it.
+    public static func merging(_ computations: [[Value]]) -> [[Value]] {
+        let graph = Graph()
+        return computations.map { rebuild($0, in: graph) }
+    }
+}
+
 /// The nodes that `outputs` need, operands before users.
 func reachable(from outputs: [Value]) -> [Int] {
     guard let graph = outputs.first?.graph else { return [] }
