@@ -13,7 +13,8 @@ struct Product<E: KernelElement> {
     var dRow: Int
     var mask: UnsafePointer<E>?
     var maskRow: Int
-    var alpha: E
+    var bias: UnsafePointer<E>?
+    var alpha, gamma, delta: E
     var isRectified: Bool
 }
 
@@ -28,10 +29,11 @@ extension Product {
             c: p.c.assumingMemoryBound(to: E.self), cRow: Int(p.c_row),
             d: p.d?.assumingMemoryBound(to: E.self), dRow: Int(p.d_row),
             mask: isMasked ? p.mask?.assumingMemoryBound(to: E.self) : nil, maskRow: Int(p.mask_row),
-            alpha: E(p.alpha), isRectified: p.epilogue == Int32(bitPattern: MR_EPILOGUE_RELU.rawValue))
+            bias: p.bias?.assumingMemoryBound(to: E.self), alpha: E(p.alpha), gamma: E(p.gamma), delta: E(p.delta),
+            isRectified: p.epilogue == Int32(bitPattern: MR_EPILOGUE_RELU.rawValue))
     }
 
-    /// C = f(alpha A B + D), over panels of columns and, in each, blocks of rows that fit the registers.
+    /// C = f(gamma (alpha A B + D) + delta bias), over panels of columns and, in each, blocks of rows that fit the registers.
     ///
     /// Every element is one chain of multiply-adds over k, whatever its block; only the dot products of `n` = 1 with
     /// stored rows of A have another order.
@@ -78,10 +80,11 @@ extension Product {
         }
     }
 
-    /// One column Xᵀg as the row gᵀX; nil where the column, its addend or its mask does not lie in memory as a row.
+    /// One column Xᵀg as the row gᵀX; nil where the column, its addend or its mask does not lie in memory as a row, or all
+    /// of it has one bias.
     private var transposed: Product? {
         if cRow != 1 || d != nil && dRow != 1 || mask != nil && maskRow != 1 { return nil }
-        if m == 1 { return nil }
+        if m == 1 || bias != nil { return nil }
         var row = self
         (row.m, row.n) = (1, m)
         (row.a, row.aRow, row.aColumn) = (b, 0, bRow)
@@ -131,6 +134,16 @@ private enum Tile<E: KernelElement, let rows: Int, let vectors: Int> {
             for r in 0..<rows {
                 for v in 0..<vectors { sums[r][v] = alpha * sums[r][v] }
             }
+        }
+        if p.gamma != 1 {
+            let gamma = V(repeating: p.gamma)
+            for r in 0..<rows {
+                for v in 0..<vectors { sums[r][v] = gamma * sums[r][v] }
+            }
+        }
+        if let bias = p.bias {
+            let delta = V(repeating: p.delta)
+            change(&sums, with: bias + j, 0) { $0 + delta * $1 }
         }
         if p.isRectified {
             for r in 0..<rows {

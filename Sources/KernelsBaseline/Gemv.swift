@@ -1,7 +1,7 @@
 import CMetarec
 
 extension Product {
-    /// c_i = f(alpha a_i b + d_i) for one column b: dot products with the rows of A.
+    /// c_i = f(gamma (alpha a_i b + d_i) + delta bias) for one column b: dot products with the rows of A.
     ///
     /// Lane l of a sum takes the elements l, l + width, ... of k in turn; the lanes are added last. Four rows run
     /// together, to hide the latency; each keeps its own sum.
@@ -64,6 +64,8 @@ extension Product {
     @inline(__always) private func finish(_ i: Int, _ sum: E) {
         var x = alpha * sum
         if let d { x += d[i * dRow] }
+        if gamma != 1 { x = gamma * x }
+        if let bias { x += delta * bias[0] }
         if isRectified {
             x = x < 0 ? 0 : x
         } else if let mask {

@@ -34,13 +34,18 @@ import Testing
         #expect(try kernels(z - x.matmul(w)) == [.gemm])
         #expect(try kernels((3 * x.matmul(w) + z).masked(by: z)) == [.gemm])
         #expect(try kernels(x.matmul(w).scaled(by: .inverseSize(.support))) == [.gemm])
+        #expect(try kernels((x.matmul(w) + z + bias).relu) == [.gemm])
+        #expect(try kernels((bias + 3 * (2 * x.matmul(w) + z)).masked(by: z)) == [.gemm])
+        #expect(try kernels((z - x.matmul(w) + bias).relu) == [.gemm])
+        #expect(try kernels(x.matmul(w) - bias) == [.gemm])
+        #expect(try kernels(x.matmul(w) + z - 5 * bias.broadcast(to: z.shape)) == [.gemm])
         #expect(try kernels(5 * x.sumOverRows) == [.sum])
         #expect(try kernels(x.square.mean) == [.chain, .sum])
     }
 
     @Test func whatTheProductCannotDoIsAChain() throws {
         #expect(try kernels((x.matmul(w) + bias).tanh) == [.gemm, .chain])
-        #expect(try kernels(x.matmul(w) - bias) == [.gemm, .chain])
+        #expect(try kernels(x.matmul(w) + z + z.square) == [.gemm, .chain])
         #expect(try kernels(z.masked(by: x.matmul(w))) == [.gemm, .chain])
         #expect(try kernels(x.matmul(w) + graph.parameter(2, .scalar)) == [.gemm, .chain])
     }

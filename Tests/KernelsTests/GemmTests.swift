@@ -13,6 +13,9 @@ import Testing
         var addend = Addend.none
         var epilogue = MR_EPILOGUE_NONE
         var alpha = 1.0
+        var gamma = 1.0
+        var delta = 1.0
+        var isBiased = false
         var slack = 0
     }
 
@@ -28,6 +31,7 @@ import Testing
         let c = Matrix.random(precision, s.m, s.n, slack: s.slack, seed: seed + 2)
         let separate = Matrix.random(precision, s.m, s.n, slack: 3 * s.slack, seed: seed + 3)
         let mask = Matrix.random(precision, s.m, s.n, slack: s.slack, seed: seed + 4)
+        let bias = Matrix.random(precision, 1, s.n, seed: seed + 5)
         let d: Matrix? = s.addend == .none ? nil : s.addend == .result ? c : separate
         let dRow = s.addend == .row ? 0 : d?.stride ?? 0
 
@@ -46,6 +50,8 @@ import Testing
                     sum += addend
                     scale += abs(addend)
                 }
+                sum = s.gamma * sum + (s.isBiased ? s.delta * bias[0, j] : 0)
+                scale = abs(s.gamma) * scale + (s.isBiased ? abs(s.delta * bias[0, j]) : 0)
                 if s.epilogue == MR_EPILOGUE_RELU { sum = max(sum, 0) }
                 if s.epilogue == MR_EPILOGUE_MASK && mask[i, j] <= 0 { sum = 0 }
                 return (sum, scale)
@@ -57,8 +63,9 @@ import Testing
             a: UnsafeRawPointer(a.pointer), a_row: Int64(s.layout == .rows ? a.stride : 1),
             a_column: Int64(s.layout == .rows ? 1 : a.stride), b: UnsafeRawPointer(b.pointer), b_row: Int64(b.stride),
             c: c.pointer, c_row: Int64(c.stride), d: d.map { UnsafeRawPointer($0.pointer) }, d_row: Int64(dRow),
-            mask: UnsafeRawPointer(mask.pointer), mask_row: Int64(mask.stride), alpha: s.alpha,
-            epilogue: Int32(s.epilogue.rawValue))
+            mask: UnsafeRawPointer(mask.pointer), mask_row: Int64(mask.stride),
+            bias: s.isBiased ? UnsafeRawPointer(bias.pointer) : nil, alpha: s.alpha, gamma: s.gamma,
+            delta: s.delta, epilogue: Int32(s.epilogue.rawValue))
         table.kernels.gemm(&product)
 
         var wrong = 0
@@ -71,7 +78,7 @@ import Testing
         }
         #expect(wrong == 0, "\(table) \(s)")
         #expect(c.isIntact && a.isIntact && b.isIntact, "\(table) \(s)")
-        withExtendedLifetime((a, b, c, separate, mask)) {}
+        withExtendedLifetime((a, b, c, separate, mask, bias)) {}
         return c
     }
 
@@ -92,12 +99,12 @@ import Testing
             for epilogue in [MR_EPILOGUE_NONE, MR_EPILOGUE_RELU, MR_EPILOGUE_MASK] {
                 for (m, n, k) in [(1, 64, 3), (7, 1, 20), (1, 1, 5), (6, 65, 4), (13, 33, 0), (9, 100, 17), (4, 16, 1)]
                 {
-                    for slack in [0, 3] {
+                    for (slack, gamma, isBiased) in [(0, 1, false), (3, 1, false), (0, 1, true), (3, -1.5, true)] {
                         check(
                             table,
                             Setup(
                                 m: m, n: n, k: k, layout: layout, addend: addend, epilogue: epilogue, alpha: -0.75,
-                                slack: slack))
+                                gamma: gamma, delta: 1 - gamma / 2, isBiased: isBiased, slack: slack))
                     }
                 }
             }
@@ -136,7 +143,9 @@ import Testing
         guard fused.count == 2 else { return }
         for layout in Layout.allCases {
             for (m, n, k) in [(36, 64, 64), (36, 1, 100), (7, 33, 50), (100, 17, 3), (1, 65, 9)] {
-                let s = Setup(m: m, n: n, k: k, layout: layout, addend: .row, epilogue: MR_EPILOGUE_RELU, alpha: 0.3)
+                let s = Setup(
+                    m: m, n: n, k: k, layout: layout, addend: .row, epilogue: MR_EPILOGUE_RELU, alpha: 0.3,
+                    gamma: 0.7, delta: 3, isBiased: true)
                 #expect(check(fused[0], s).bits == check(fused[1], s).bits, "\(s)")
             }
         }
@@ -149,8 +158,8 @@ import Testing
         let c = Matrix(table.precision, 1, 17)
         var product = mr_gemm(
             m: 1, n: 17, k: 2, a: UnsafeRawPointer(a.pointer), a_row: 2, a_column: 1, b: UnsafeRawPointer(b.pointer),
-            b_row: 17, c: c.pointer, c_row: 17, d: nil, d_row: 0, mask: nil, mask_row: 0, alpha: 1,
-            epilogue: Int32(MR_EPILOGUE_RELU.rawValue))
+            b_row: 17, c: c.pointer, c_row: 17, d: nil, d_row: 0, mask: nil, mask_row: 0, bias: nil, alpha: 1,
+            gamma: 1, delta: 1, epilogue: Int32(MR_EPILOGUE_RELU.rawValue))
         table.kernels.gemm(&product)
         #expect(c.values.allSatisfy { $0.isNaN })
         withExtendedLifetime((a, b)) {}

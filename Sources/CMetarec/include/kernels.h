@@ -21,7 +21,8 @@
 /* What a product does with its result before it is stored. */
 enum mr_epilogue { MR_EPILOGUE_NONE = 0, MR_EPILOGUE_RELU = 1, MR_EPILOGUE_MASK = 2 };
 
-/* C = f(alpha * A B + D), [m, n] = [m, k] [k, n]. f: identity; max(x, 0); or x where mask > 0, else 0. */
+/* C = f(gamma * (alpha * A B + D) + delta * bias), [m, n] = [m, k] [k, n]. f: identity; max(x, 0); or x where
+ * mask > 0, else 0. */
 typedef struct mr_gemm {
     int64_t m, n, k;
     const void *a;
@@ -34,7 +35,8 @@ typedef struct mr_gemm {
     int64_t d_row;
     const void *_Nullable mask;
     int64_t mask_row;
-    double alpha;
+    const void *_Nullable bias; /* [1, n], added to all rows */
+    double alpha, gamma, delta;
     int32_t epilogue;
 } mr_gemm;
 

@@ -26,8 +26,10 @@ extension Executor {
                 b_row: i.b.map { size($0.stride) } ?? 0, c: out, c_row: outRow,
                 d: i.d.map { UnsafeRawPointer(worker.address($0)) }, d_row: i.d.map { size($0.stride) } ?? 0,
                 mask: i.mask.map { UnsafeRawPointer(worker.address($0)) },
-                mask_row: i.mask.map { size($0.stride) } ?? 0, alpha: coefficients[Int(i.coefficient)],
-                epilogue: i.epilogue)
+                mask_row: i.mask.map { size($0.stride) } ?? 0,
+                bias: i.bias.map { UnsafeRawPointer(worker.address($0)) }, alpha: coefficients[Int(i.coefficient)],
+                gamma: i.gamma.map { coefficients[Int($0)] } ?? 1,
+                delta: coefficients[Int(i.delta)], epilogue: i.epilogue)
             kernels.gemm(&product)
         case .chain:
             let chain = chains[Int(i.detail)]

@@ -75,6 +75,7 @@ extension Plan {
             let a = i.transposesA ? "\(shape(i.inner, i.rows))'" : shape(i.rows, i.inner)
             var text = "gemm \(shape(i.rows, i.columns)) = \(a) \(shape(i.inner, i.columns))"
             if i.d != nil { text += " + addend" }
+            if i.bias != nil { text += " + bias" }
             if i.mask != nil { text += ", mask" } else if i.epilogue != 0 { text += ", relu" }
             return text
         case .chain: return "chain of \(chains[Int(i.detail)].steps.count) \(shape(i.rows, i.columns))"

@@ -156,7 +156,8 @@ final class TaskSums {
             a: row(product.left, of: 0) + range.lowerBound * precision.elementSize, a_row: 1,
             a_column: Int64(left.stride / precision.elementSize), b: row(product.right, of: 0),
             b_row: Int64(right.stride / precision.elementSize), c: target, c_row: Int64(right.count), d: target,
-            d_row: Int64(right.count), mask: nil, mask_row: 0, alpha: product.scale, epilogue: 0)
+            d_row: Int64(right.count), mask: nil, mask_row: 0, bias: nil, alpha: product.scale, gamma: 1, delta: 1,
+            epilogue: 0)
         precision.kernels.pointee.gemm(&call)
     }
 

@@ -8,6 +8,11 @@ struct Fusion {
     struct Epilogue {
         var alpha = Coefficient.one
         var addend: Int?
+        /// A factor of the product and the addend together.
+        var gamma: Coefficient?
+        /// A row added to that, and its factor.
+        var bias: Int?
+        var delta = Coefficient.one
         var function = MR_EPILOGUE_NONE
         var mask: Int?
     }
@@ -57,7 +62,7 @@ struct Fusion {
         if let inputs = chainInputs[root] { return inputs }
         let head = head[root] ?? root
         let epilogue = epilogues[root]
-        return graph.nodes[head].operands + [epilogue?.addend, epilogue?.mask].compactMap { $0 }
+        return graph.nodes[head].operands + [epilogue?.addend, epilogue?.mask, epilogue?.bias].compactMap { $0 }
     }
 
     // MARK: Products and sums
@@ -91,8 +96,12 @@ struct Fusion {
 
     private func extend(_ epilogue: inout Epilogue, from current: Int, by user: Int, product: Bool) -> Bool {
         let node = graph.nodes[user]
-        if let scale = node.operation as? Scale, epilogue.addend == nil {
-            epilogue.alpha = epilogue.alpha * scale.coefficient
+        if let scale = node.operation as? Scale, epilogue.gamma == nil, epilogue.bias == nil {
+            if epilogue.addend == nil {
+                epilogue.alpha = epilogue.alpha * scale.coefficient
+            } else {
+                epilogue.gamma = scale.coefficient
+            }
             return true
         }
         guard product else { return false }
@@ -105,9 +114,15 @@ struct Fusion {
         let other = node.operands[isFirst ? 1 : 0]
         let shape = graph.nodes[other].shape
         let isFull = shape == node.shape
+        let row = row(other, columns: node.shape.columns)
         switch binary {
         case .add where epilogue.addend == nil && (isFull || shape == Shape(1, node.shape.columns)):
             epilogue.addend = other
+            return true
+        case .add where epilogue.bias == nil && row != nil,
+            .subtract where epilogue.bias == nil && isFirst && row != nil:
+            epilogue.bias = row?.id
+            epilogue.delta = (row?.factor ?? .one) * Coefficient(binary == .add ? 1 : -1)
             return true
         case .subtract where epilogue.addend == nil && !isFirst && (isFull || shape == Shape(1, node.shape.columns)):
             epilogue.alpha = -epilogue.alpha
@@ -120,6 +135,19 @@ struct Fusion {
         default:
             return false
         }
+    }
+
+    /// What is repeated in all rows of a value, and times what; nil where rows differ.
+    private func row(_ id: Int, columns: Dimension) -> (id: Int, factor: Coefficient)? {
+        var (row, factor) = (id, Coefficient.one)
+        // What is read through a broadcast is stored; without one it could be a part of what computes the scaled row.
+        if let scale = graph.nodes[id].operation as? Scale,
+            graph.nodes[graph.nodes[id].operands[0]].operation is Broadcast
+        {
+            (row, factor) = (graph.nodes[id].operands[0], scale.coefficient)
+        }
+        row = source(row)
+        return graph.nodes[row].shape == Shape(1, columns) ? (row, factor) : nil
     }
 
     // MARK: Chains

@@ -26,8 +26,12 @@ struct Instruction: Sendable {
     var b: Operand?
     var d: Operand?
     var mask: Operand?
+    var bias: Operand?
     /// Index among the plan's coefficients.
     var coefficient: Int32 = 0
+    /// Of a product: the factor of it and its addend together, and that of its bias.
+    var gamma: Int32?
+    var delta: Int32 = 0
     /// The axis of a sum, the number of a chain or of an index input.
     var detail: Int32 = 0
 }

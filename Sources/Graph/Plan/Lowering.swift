@@ -198,19 +198,24 @@ public final class Lowering {
         }
         let left = operand(a)
         let mask = epilogue.mask.map(operand)
+        let bias = epilogue.bias.map(operand)
         // The addend's memory serves the result where it dies here and nothing else reads it.
         let reusable = epilogue.addend.flatMap { id in
             graph.nodes[id].shape == graph.nodes[node].shape && isDying(id, in: node)
-                && ![a, b, epilogue.mask].compactMap { $0 }.contains { base(of: $0) == base(of: id) } ? id : nil
+                && ![a, b, epilogue.mask, epilogue.bias].compactMap { $0 }.contains { base(of: $0) == base(of: id) }
+                ? id : nil
         }
         var instruction = Instruction(kernel: .gemm, out: result(node, over: reusable), a: left, b: right, d: addend)
         instruction.mask = mask
+        instruction.bias = bias
         instruction.epilogue = Int32(epilogue.function.rawValue)
         instruction.transposesA = product.transposeA
         setSize(&instruction, graph.nodes[node].shape)
         let shape = graph.nodes[a].shape
         instruction.inner = dimension(product.transposeA ? shape.rows : shape.columns)
         instruction.coefficient = coefficients.index(epilogue.alpha)
+        instruction.gamma = epilogue.gamma.map { coefficients.index($0) }
+        instruction.delta = coefficients.index(epilogue.delta)
         add(instruction, for: node)
     }
 

@@ -94,7 +94,7 @@ public struct MatrixProduct: Sendable {
                     m: Int64(height), n: Int64(panel.count), k: Int64(count), a: memory.a,
                     a_row: transposed ? 1 : Int64(held), a_column: transposed ? Int64(held) : 1, b: memory.b,
                     b_row: Int64(width), c: part, c_row: Int64(width), d: start == 0 ? nil : UnsafeRawPointer(part),
-                    d_row: Int64(width), mask: nil, mask_row: 0, alpha: 1,
+                    d_row: Int64(width), mask: nil, mask_row: 0, bias: nil, alpha: 1, gamma: 1, delta: 1,
                     epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
                 precision.kernels.pointee.gemm(&product)
             }
