@@ -61,10 +61,13 @@ public struct RowSet: ~Copyable, Sendable {
         self.count = count
     }
 
-    /// The slot where the search for a row starts (Fibonacci hashing: the product's highest bits).
+    /// The slot where the search for a row starts: its own, where there are so many, and a small table never collides;
+    /// else by Fibonacci hashing, the product's highest bits.
     @inline(__always)
     private func home(of row: Int32) -> Int {
-        Int(truncatingIfNeeded: (UInt64(UInt32(bitPattern: row)) &* 0x9E37_79B9_7F4A_7C15) &>> UInt64(shift))
+        let row = UInt64(UInt32(bitPattern: row))
+        let hashed = (row &* 0x9E37_79B9_7F4A_7C15) &>> UInt64(shift)
+        return Int(truncatingIfNeeded: row < UInt64(capacity) ? row : hashed)
     }
 
     @inline(__always)

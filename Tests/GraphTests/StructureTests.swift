@@ -37,6 +37,42 @@ import Testing
         #expect(plan.multiplyAdds(sizes: [s, q, s + q, 9, 9, 9]) == support + gram + query + outer + user)
     }
 
+    /// One step, two layers of h: the second's adapted weight is not formed, S h h, and a Gram matrix Q S h with its use
+    /// takes the place of it in the query, forward and back; the same two serve where the gradient of that weight, h h,
+    /// went back to the support by S h h each.
+    @Test func anUpperLayersAdaptedWeightIsNotFormed() throws {
+        let (s, q, h) = (36, 10, 64)
+        let outputs = Network(widths: [128, h, h, 1]).maml(steps: 1)
+        let costs = try ([[], [.upperGram]] as [Set<Rewrite>]).map { leftOut in
+            try Plan(outputs, summed: [1], without: leftOut).multiplyAdds(sizes: [s, q])
+        }
+        #expect(costs[1] - costs[0] == 3 * s * h * h - 6 * q * s * h)
+        // What is predicted may have a long query.
+        #expect(try Plan(outputs).multiplyAdds(sizes: [s, q]) == costs[1])
+        // Of more steps it would spare too little.
+        let further = Network(widths: [128, h, h, 1]).maml(steps: 3)
+        #expect(
+            try Plan(further, summed: [1]).instructionCount
+                == Plan(further, summed: [1], without: [.upperGram]).instructionCount)
+    }
+
+    @Test(arguments: [(0, 3), (1, 1), (3, 0), (5, 2), (17, 9)])
+    func whatUpperLayersDoInsteadIsTheSame(sizes: (support: Int, query: Int)) {
+        var generator = TestGenerator(9)
+        let network = Network(widths: [4, 64, 64, 1])
+        let outputs = network.maml(steps: 1)
+        let rewritten = simplify(outputs)
+        #expect(
+            nominalMultiplyAdds(rewritten)
+                < nominalMultiplyAdds(simplify(outputs, Rewrite.allCases.filter { $0 != .upperGram })))
+        let parameters = network.parameters(using: &generator)
+        let task = network.task(support: sizes.support, query: sizes.query, using: &generator)
+        let expected = interpret(outputs, parameters: parameters, task: task)
+        for (a, b) in zip(interpret(rewritten, parameters: parameters, task: task), expected) {
+            #expect(a.distance(to: b) <= 1e-10 * (1 + b.magnitude))
+        }
+    }
+
     /// Of products `[S, h] [h, S]` there is one for each step but the first, though both orders of their sum are asked for.
     @Test(arguments: [3, 4, 6]) func gramDerivativesAreSummedByParts(steps: Int) throws {
         func count(_ rewrites: [Rewrite]) -> Int {

@@ -13,6 +13,7 @@ REWRITES = (
     "repeated-rows",
     "stacks",
     "gram",
+    "upper-gram",
     "factoring",
     "by-parts",
     "narrowing",

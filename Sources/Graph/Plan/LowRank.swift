@@ -48,6 +48,49 @@ private func lowRank(_ value: Value) -> (x: Value, g: Value)? {
     return (value.operands[0], value.operands[1])
 }
 
+/// A layer above the first, `A (W - α Hᵀ G)`: H, the activations, is another matrix in every step, so that no Gram matrix
+/// serves several. One step's term is cheaper by its own, where A has few rows: `A W - α (A Hᵀ) G`. Also the way back,
+/// `A Hᵀ G` for the gradient `Hᵀ G` of a weight.
+///
+/// - Returns: the same value in a form that is cheaper if nobody else reads `Hᵀ G`, nil where there is none.
+func exploitUpperLowRank(_ operation: any Operation, _ operands: [Value]) -> Value? {
+    guard let product = operation as? MatMul, !product.transposeA else { return nil }
+    let (a, b) = (operands[0], operands[1])
+    guard isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil, let terms = terms(b) else { return nil }
+    let formed = terms.filter { !($0.value.operation is Parameter) }
+    guard formed.count == 1, let h = formed[0].value.operation as? MatMul, h.transposeA, !h.transposeB else {
+        return nil
+    }
+    let (x, g) = (formed[0].value.operands[0], formed[0].value.operands[1])
+    guard isTaskRows(x.shape.rows) else { return nil }
+    let (m, n) = (nominal(a.shape.rows), nominal(x.shape.rows))
+    let (k, columns) = (nominal(x.shape.columns), nominal(g.shape.columns))
+    // With W, `A W` remains and `Hᵀ G` is not formed; without, `Hᵀ G` is a gradient that is formed all the same.
+    let spared = terms.count > 1 ? n * k * columns : m * k * columns
+    guard m * n * (k + columns) < spared else { return nil }
+    let part =
+        product.transposeB
+        ? a.matmul(g, transposed: false, true).matmul(x) : a.matmul(x, transposed: false, true).matmul(g)
+    let rest = terms.filter { $0.value.operation is Parameter }
+        .map { a.matmul($0.signed, transposed: false, product.transposeB) }
+    return sum(rest + [part.scaled(by: formed[0].coefficient)])
+}
+
+/// Multiply-adds of a task's products, for a task of ordinary size.
+func nominalMultiplyAdds(_ outputs: [Value]) -> Int {
+    guard let graph = outputs.first?.graph else { return 0 }
+    return reachable(from: outputs).reduce(0) { total, id in
+        let node = graph.nodes[id]
+        guard let product = node.operation as? MatMul else { return total }
+        let a = graph.nodes[node.operands[0]].shape
+        return total + nominal(node.shape.rows) * nominal(node.shape.columns)
+            * nominal(product.transposeA ? a.rows : a.columns)
+    }
+}
+
+/// A size of a task of ordinary size: 36 support and 10 query rows.
+private func nominal(_ dimension: Dimension) -> Int { dimension.fixedValue ?? (dimension == .query ? 10 : 36) }
+
 private func isTaskRows(_ rows: Dimension) -> Bool { rows == 1 || rows.fixedValue == nil }
 
 private func isMadeOfInputs(_ value: Value) -> Bool {
@@ -61,7 +104,6 @@ private func isMadeOfInputs(_ value: Value) -> Bool {
 /// Whether the Gram form costs less than forming `Xᵀ G` and multiplying by it, for a task of ordinary size. The Gram
 /// matrix itself is shared by the inner steps.
 private func pays(_ a: Value, _ x: Value, _ g: Value) -> Bool {
-    func nominal(_ dimension: Dimension) -> Int { dimension.fixedValue ?? (dimension == .query ? 10 : 36) }
     let (m, n) = (nominal(a.shape.rows), nominal(x.shape.rows))
     let (k, columns) = (nominal(x.shape.columns), nominal(g.shape.columns))
     return 2 * m * n * columns < k * n * columns + m * k * columns

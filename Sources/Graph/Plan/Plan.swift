@@ -91,8 +91,10 @@ public struct Plan: Sendable {
         }
         let standard = try Rewrite.standard.get()
         let rewrites = leftOut.map { leftOut in Rewrite.allCases.filter { !leftOut.contains($0) } } ?? standard
+        // Where sums are wanted the query is an episode's, short; what is predicted may be many.
+        let suitable = summed.isEmpty ? rewrites.filter { $0 != .upperGram } : rewrites
         let (separated, summands) = separateOuterProducts(
-            simplify(outputs, rewrites), summed: rewrites.contains(.outerProducts) ? summed : [])
+            simplify(outputs, suitable), summed: rewrites.contains(.outerProducts) ? summed : [])
         self = Lowering(packTransposes(separated), rewrites).plan(summands)
     }
 

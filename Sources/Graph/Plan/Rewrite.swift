@@ -9,6 +9,8 @@ public enum Rewrite: String, CaseIterable, Sendable {
     case stacks
     /// `A (W - α Xᵀ G)` by the Gram matrix `A Xᵀ`.
     case gram
+    /// `A (W - α Hᵀ G)` above the first layer likewise, with its activations, where the whole plan then costs less.
+    case upperGram = "upper-gram"
     /// `Xᵀ G + Xᵀ H` as one product, `M X + Mᵀ X` too.
     case factoring
     /// `M + Nᵀ` as `M + Mᵀ` where M and N are one sum of products in two orders.
@@ -55,6 +57,7 @@ public enum Rewrite: String, CaseIterable, Sendable {
         case .repeatedRows: exploitRepeatedRows(operation, operands, in: graph)
         case .stacks: exploitStacks(operation, operands)
         case .gram: exploitLowRank(operation, operands)
+        case .upperGram: exploitUpperLowRank(operation, operands)
         case .factoring: factor(operation, operands)
         case .byParts: sumByParts(operation, operands)
         default: nil

@@ -23,7 +23,8 @@ public struct Split {
         firstInput: Int, without leftOut: Set<Rewrite> = []
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
-        let finished = try simplify(kept + outputs, Rewrite.standard.get().filter { !leftOut.contains($0) })
+        let finished = try simplify(
+            kept + outputs, Rewrite.standard.get().filter { $0 != .upperGram && !leftOut.contains($0) })
         let (kept, outputs) = (Array(finished[..<kept.count]), Array(finished[kept.count...]))
         let frontier = Split.frontier(of: outputs, symbols, inputs)
         early = kept + frontier
