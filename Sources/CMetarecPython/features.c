@@ -5,7 +5,6 @@
 #include "errors.h"
 #include "values.h"
 
-#include <stdio.h>
 #include <string.h>
 
 PyTypeObject *features_type;
@@ -25,8 +24,28 @@ static bool absent(PyObject *object, const char *label, const char *kind_name) {
     return false;
 }
 
+/* Appends at most so many bytes of `text`, and returns their end. There are labels for every part of every table, and
+ * printf would take longer than all that is checked. */
+static char *append(char *end, const char *text, size_t most) {
+    size_t length = strnlen(text, most);
+    memcpy(end, text, length);
+    end[length] = 0;
+    return end + length;
+}
+
+/* "field '<name>': <part>" */
 static void label_part(char label[static 200], const char *name, const char *part) {
-    snprintf(label, 200, "field '%.150s': %s", name, part);
+    char *end = append(append(label, "field '", 7), name, 150);
+    append(append(end, "': ", 3), part, 30);
+}
+
+/* "fields[<index>]" */
+static void label_index(char label[static 200], Py_ssize_t index) {
+    char digits[24] = {0};
+    char *first = digits + sizeof digits - 1;
+    do *--first = (char)('0' + index % 10);
+    while (index /= 10);
+    append(append(append(label, "fields[", 7), first, sizeof digits), "]", 1);
 }
 
 static bool ids_parse(PyObject *ids, int64_t length, mr_field *out) {
@@ -86,7 +105,7 @@ static bool parts_parse(Parts parts, const char *kind_name, int64_t rows, mr_fie
 
 static bool field_parse(PyObject *field, Py_ssize_t index, int64_t rows, mr_field *out) {
     char label[200];
-    snprintf(label, sizeof label, "fields[%zd]", index);
+    label_index(label, index);
     if (!PyTuple_Check(field) || PyTuple_Size(field) != 6) {
         raise_error(MR_TYPE_ERROR, "%s: wanted a tuple (name, kind, size, ids, offsets, vectors)", label);
         return false;
