@@ -243,7 +243,9 @@ extension Learner {
                         touched[index].take(from: worker)
                     })
             }
-            try team.parallel(count: model.tables.count) { table, _, _ in
+            // The longest work first, so that threads end at nearly the same time.
+            try team.parallel(count: model.tables.count) { place, _, _ in
+                let table = state.tablesBySize[place]
                 for index in 0..<chunk.count { touched[index].add(table, to: state.sparse[table], scale: scale) }
             }
             for index in 0..<chunk.count { loss += losses[index] }

@@ -49,6 +49,8 @@ public final class Learner {
         private let formedFrom: Int
         let distribution: Executor?
         let sparse: [SparseGradient]
+        /// The tables, largest first.
+        let tablesBySize: [Int]
         let dense: [Buffer?]
         let tensors: [Tensor]
         private let precision: Precision
@@ -76,6 +78,8 @@ public final class Learner {
                 StageExecutors(plans, items, reads: items?.reads[number] ?? [], model, options.precision)
             }
             distribution = plans.distribution.map { Executor($0, options.precision, model.interface) }
+            let sizes = model.tables.map { model.specs[$0.parameter].rows }
+            tablesBySize = sizes.indices.sorted { (-sizes[$0], $0) < (-sizes[$1], $1) }
             sparse = model.tables.map { SparseGradient(columns: $0.columns, precision: options.precision) }
             dense = model.specs.map { $0.isTable ? nil : Buffer(count: $0.count, options.precision) }
             tensors = Learner.tensors(of: store, model)
