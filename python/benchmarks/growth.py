@@ -9,6 +9,7 @@ from workload import BLOCK, Algorithm, Workload
 #: What grows, and the workload of each size.
 GROWTH: dict[str, dict[int, dict[str, Any]]] = {
     "threads": {1: {}, 2: {}},
+    "threads, 5 steps": {1: {}, 2: {}},
     "tasks per batch": {n: {"tasks": max(4 * n, 64), "batch_size": n} for n in (8, 32, 128, 512)},
     "support rows": {n: {"lengths": (n, n)} for n in (4, 16, 64, 256)},
     "hidden width": {n: {"hidden": n} for n in (16, 64, 256)},
@@ -17,23 +18,28 @@ GROWTH: dict[str, dict[int, dict[str, Any]]] = {
 
 
 def measure_growth(clock: str, *, short: bool) -> list[dict[str, Any]]:
-    """Microseconds a task of the outer step, exact MAML, 1 step; sizes alternate."""
+    """Microseconds a task of the outer step, exact MAML, 1 step unless said; sizes alternate.
+
+    Threads by wall clock, in more and longer blocks: whatever disturbs one of them holds up all.
+    """
     found = []
     for what, sizes in GROWTH.items():
         chosen = list(sizes.items())[:2] if short else list(sizes.items())
-        by = "wall" if what == "threads" else clock
+        is_threads = what.startswith("threads")
+        algorithm = Algorithm("maml", 5 if what.endswith("5 steps") else 1)
+        by, rounds, steps = ("wall", 25, 10 * BLOCK) if is_threads else (clock, 9, BLOCK)
         workers = []
         try:
             for size, options in chosen:
                 workload = Workload(**({"tasks": 128} | options))
-                worker = Remote("metarec", size if what == "threads" else 1)
-                worker.prepare(workload, Algorithm("maml", 1))
+                worker = Remote("metarec", size if is_threads else 1)
+                worker.prepare(workload, algorithm)
                 worker.call("run", what="steps", count=2 * BLOCK)
                 workers.append((size, workload, worker, []))
-            for _ in range(2 if short else 9):
+            for _ in range(2 if short else rounds):
                 for _, workload, worker, times in workers:
-                    seconds = worker.call("run", what="steps", count=BLOCK, clock=by)
-                    times.append(1e6 * seconds / BLOCK / workload.batch_size)
+                    seconds = worker.call("run", what="steps", count=steps, clock=by)
+                    times.append(1e6 * seconds / steps / workload.batch_size)
         finally:
             for _, _, worker, _ in workers:
                 worker.close()
