@@ -61,13 +61,13 @@ public struct RowSet: ~Copyable, Sendable {
         self.count = count
     }
 
-    /// The slot where the search for a row starts: its own, where there are so many, and a small table never collides;
+    /// The slot where the search for a row starts: for the first 64, which are all of a small table, a slot of their own;
     /// else by Fibonacci hashing, the product's highest bits.
     @inline(__always)
     private func home(of row: Int32) -> Int {
         let row = UInt64(UInt32(bitPattern: row))
         let hashed = (row &* 0x9E37_79B9_7F4A_7C15) &>> UInt64(shift)
-        return Int(truncatingIfNeeded: row < UInt64(capacity) ? row : hashed)
+        return Int(truncatingIfNeeded: row < 64 ? row : hashed)
     }
 
     @inline(__always)

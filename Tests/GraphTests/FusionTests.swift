@@ -38,9 +38,20 @@ import Testing
         #expect(try kernels((bias + 3 * (2 * x.matmul(w) + z)).masked(by: z)) == [.gemm])
         #expect(try kernels((z - x.matmul(w) + bias).relu) == [.gemm])
         #expect(try kernels(x.matmul(w) - bias) == [.gemm])
+        #expect(try kernels(x.matmul(w) - bias + z) == [.gemm])
         #expect(try kernels(x.matmul(w) + z - 5 * bias.broadcast(to: z.shape)) == [.gemm])
         #expect(try kernels(5 * x.sumOverRows) == [.sum])
         #expect(try kernels(x.square.mean) == [.chain, .sum])
+    }
+
+    /// What is taken away changes the sign of all that it is made of.
+    @Test func whatIsTakenAwayHasTheOtherSign() throws {
+        #expect(try kernels(z - (x.matmul(w) - bias)) == [.gemm])
+        #expect(try kernels(z - (x.matmul(w) + 2 * bias.broadcast(to: z.shape))).contains(.gemm))
+        #expect(try kernels(z - (x.matmul(w) - 5 * bias.broadcast(to: z.shape))) == [.gemm])
+        let row = x.sumOverRows.matmul(w)
+        #expect(try kernels(bias - (row - bias.square)) == [.sum, .gemm])
+        #expect(try kernels((z - (x.matmul(w) - bias)).masked(by: z)) == [.gemm])
     }
 
     @Test func whatTheProductCannotDoIsAChain() throws {

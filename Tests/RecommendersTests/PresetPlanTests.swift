@@ -65,6 +65,12 @@ import Testing
         let items = try #require(try ItemStage([factored, formed], model, .float))
         #expect(items.columns.sorted() == [64, 128] && cost(items.executor.plan, support: 10) == 128 * 64)
         #expect(items.reads.map { $0.map { items.columns[$0] }.sorted() } == [[64, 128], [128]])
+        // Where tables of items are adapted nothing is left to them alone.
+        let all = try self.model(["algorithm": .text("maml"), "algorithm.adapt": .text("all")])
+        let whole = try Stages(all, lowRank: false)
+        let some = try #require(try ItemStage([factored, whole], model, .float))
+        #expect(some.reads.map(\.count) == [2, 0])
+        #expect(try ItemStage([whole, whole], all, .float) == nil)
         #expect(factored.cost(model, support: 30) < formed.cost(model, support: 30))
         #expect(factored.cost(model, support: 60) > formed.cost(model, support: 60))
     }

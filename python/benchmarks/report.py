@@ -38,7 +38,7 @@ def markdown(results: dict[str, Any]) -> str:
             *_latency(results["latency"]),
         ]
     if results.get("growth"):
-        lines += ["", "## What the cost follows (metarec, exact MAML, 1 step)", ""]
+        lines += ["", "## What the cost follows (metarec, exact MAML, 1 step unless said)", ""]
         lines += ["| | size | µs a task |", "|---|---:|---:|"]
         lines += [
             f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]

@@ -119,6 +119,22 @@ def test_dense_vectors_have_the_shape_of_the_field() -> None:
         make_items(vectors=np.asfortranarray(vectors))
 
 
+@pytest.mark.parametrize("index", [0, 9, 10, 123])
+def test_a_field_that_is_none_is_named_by_its_place(index: int) -> None:
+    fields: list[Any] = [(f"f{i}", "categorical", 1, int32(0), None, None) for i in range(index)]
+    with pytest.raises(InvalidTypeError, match=rf"^fields\[{index}\]: wanted a tuple"):
+        native.Features(1, [*fields, ("a", "categorical")])
+    with pytest.raises(InvalidTypeError, match=rf"^fields\[{index}\]: .*wanted a str"):
+        native.Features(1, [*fields, (3, "categorical", 1, int32(0), None, None)])
+
+
+@pytest.mark.parametrize("length", [149, 150, 151, 1000])
+def test_long_names_of_fields_are_cut_in_messages(length: int) -> None:
+    shown = "n" * min(length, 150)
+    with pytest.raises(InvalidTypeError, match=f"^field '{shown}': ids: "):
+        native.Features(1, [("n" * length, "categorical", 1, [0], None, None)])
+
+
 def test_a_field_has_the_parts_of_its_kind_only() -> None:
     ids = int32(0)
     with pytest.raises(InvalidValueError, match="field 'a': offsets"):

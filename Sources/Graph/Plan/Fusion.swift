@@ -126,6 +126,7 @@ struct Fusion {
             return true
         case .subtract where epilogue.addend == nil && !isFirst && (isFull || shape == Shape(1, node.shape.columns)):
             epilogue.alpha = -epilogue.alpha
+            epilogue.delta = -epilogue.delta
             epilogue.addend = other
             return true
         case .mask where isFirst && isFull:

@@ -78,7 +78,8 @@ public struct Plan: Sendable {
     /// Compiles the graph that computes `outputs`, `without` some rewrites: unless it is said, those that the
     /// environment variable `METAREC_WITHOUT` names.
     ///
-    /// - Parameter summed: the outputs of which nothing but their sum over the tasks is wanted.
+    /// - Parameter summed: the outputs of which nothing but their sum over the tasks is wanted. Where there are some, the
+    ///   plan trains, on queries of some ten rows.
     /// - Throws: the first misfit of shapes met while the graph was traced, outputs of different graphs, or an unknown
     ///   name in `METAREC_WITHOUT`.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
