@@ -29,21 +29,28 @@ private func distributed(_ product: MatMul, _ a: Value, _ b: Value) -> Value? {
             whole.append(term.signed)
             continue
         }
-        let part =
-            product.transposeB
-            ? a.matmul(low.g, transposed: false, true).matmul(low.x)
-            : a.matmul(low.x, transposed: false, true).matmul(low.g)
-        parts.append(part.scaled(by: term.coefficient))
+        parts.append(throughGram(a, low, isTransposed: product.transposeB).scaled(by: term.coefficient))
     }
     guard !parts.isEmpty else { return nil }
     let rest = whole.isEmpty ? [] : [a.matmul(sum(whole), transposed: false, product.transposeB)]
     return sum(rest + parts)
 }
 
+/// `A Xᵀ G`, or `A (Xᵀ G)ᵀ`.
+private func throughGram(_ a: Value, _ low: (x: Value, g: Value), isTransposed: Bool) -> Value {
+    let (first, second) = isTransposed ? (low.g, low.x) : (low.x, low.g)
+    return a.matmul(first, transposed: false, true).matmul(second)
+}
+
 /// X and G of `Xᵀ G`, X being the same in every step: made of the task's inputs alone.
 private func lowRank(_ value: Value) -> (x: Value, g: Value)? {
+    factors(value).flatMap { isMadeOfInputs($0.x) ? $0 : nil }
+}
+
+/// X and G of `Xᵀ G`, a row of each for each of a task's rows.
+private func factors(_ value: Value) -> (x: Value, g: Value)? {
     guard let product = value.operation as? MatMul, product.transposeA, !product.transposeB,
-        isTaskRows(value.operands[0].shape.rows), isMadeOfInputs(value.operands[0])
+        isTaskRows(value.operands[0].shape.rows)
     else { return nil }
     return (value.operands[0], value.operands[1])
 }
@@ -58,19 +65,13 @@ func exploitUpperLowRank(_ operation: any Operation, _ operands: [Value]) -> Val
     let (a, b) = (operands[0], operands[1])
     guard isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil, let terms = terms(b) else { return nil }
     let formed = terms.filter { !($0.value.operation is Parameter) }
-    guard formed.count == 1, let h = formed[0].value.operation as? MatMul, h.transposeA, !h.transposeB else {
-        return nil
-    }
-    let (x, g) = (formed[0].value.operands[0], formed[0].value.operands[1])
-    guard isTaskRows(x.shape.rows) else { return nil }
-    let (m, n) = (nominal(a.shape.rows), nominal(x.shape.rows))
-    let (k, columns) = (nominal(x.shape.columns), nominal(g.shape.columns))
+    guard formed.count == 1, let low = factors(formed[0].value) else { return nil }
+    let (m, n) = (nominal(a.shape.rows), nominal(low.x.shape.rows))
+    let (k, columns) = (nominal(low.x.shape.columns), nominal(low.g.shape.columns))
     // With W, `A W` remains and `Hᵀ G` is not formed; without, `Hᵀ G` is a gradient that is formed all the same.
     let spared = terms.count > 1 ? n * k * columns : m * k * columns
     guard m * n * (k + columns) < spared else { return nil }
-    let part =
-        product.transposeB
-        ? a.matmul(g, transposed: false, true).matmul(x) : a.matmul(x, transposed: false, true).matmul(g)
+    let part = throughGram(a, low, isTransposed: product.transposeB)
     let rest = terms.filter { $0.value.operation is Parameter }
         .map { a.matmul($0.signed, transposed: false, product.transposeB) }
     return sum(rest + [part.scaled(by: formed[0].coefficient)])

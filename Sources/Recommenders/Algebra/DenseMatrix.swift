@@ -122,8 +122,7 @@ final class DenseMatrix: @unchecked Sendable {
             m: Int64(size.m), n: Int64(size.n), k: Int64(size.k), a: a, a_row: Int64(aStrides.row),
             a_column: Int64(aStrides.column), b: b, b_row: Int64(bRow), c: c, c_row: Int64(cRow),
             d: adding ? UnsafeRawPointer(c) : nil, d_row: Int64(cRow), mask: nil, mask_row: 0, bias: nil, alpha: 1,
-            gamma: 1, delta: 1,
-            epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
+            gamma: 1, delta: 1, epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
         kernels.pointee.gemm(&product)
     }
 }

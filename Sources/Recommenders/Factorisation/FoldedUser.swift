@@ -184,10 +184,9 @@ public struct FoldedUser: @unchecked Sendable {
     ) {
         var product = mr_gemm(
             m: Int64(size.m), n: Int64(size.n), k: Int64(size.k), a: a, a_row: Int64(fold.factors.dimension + 1),
-            a_column: 1,
-            b: b, b_row: Int64(FoldedUser.block), c: c, c_row: Int64(FoldedUser.block), d: nil, d_row: 0, mask: nil,
-            mask_row: 0, bias: nil, alpha: 1, gamma: 1, delta: 1, epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue)
-        )
+            a_column: 1, b: b, b_row: Int64(FoldedUser.block), c: c, c_row: Int64(FoldedUser.block), d: nil, d_row: 0,
+            mask: nil, mask_row: 0, bias: nil, alpha: 1, gamma: 1, delta: 1,
+            epilogue: Int32(bitPattern: MR_EPILOGUE_NONE.rawValue))
         Precision.float.kernels.pointee.gemm(&product)
     }
 
