@@ -39,6 +39,7 @@ class Entities:
         self.transforms = dict(transforms or {})
         self.described = len(ids) if described is None else described
         self._numbers: dict[str, Vocabulary] = {}
+        self._rows: dict[tuple[str, int], Categorical] = {}
 
     @classmethod
     def from_columns(
@@ -133,14 +134,14 @@ class Entities:
 
     def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
         """Return a table of one row from raw values; what is left out or never seen is unknown."""
-        known = [] if self.features is None else list(self.features.fields)
+        fields: Mapping[str, Field] = {} if self.features is None else self.features.fields
         for key in raw:
-            if key not in known:
-                raise InvalidValueError(f"{name}: no field {key!r}; the fields are {known}")
-        if self.features is None:
+            if key not in fields:
+                raise InvalidValueError(f"{name}: no field {key!r}; the fields are {list(fields)}")
+        if not fields:
             return None
         given = {
-            key: self._encode(key, self.features[key], value, f"{name}[{key!r}]")
+            key: self._encode(key, fields[key], value, f"{name}[{key!r}]")
             for key, value in raw.items()
             if _is_given(value)
         }
@@ -177,7 +178,15 @@ class Entities:
             ids = vocabulary.encode(list(split_bags(boxed)[0]), name)
             ids = ids[ids >= 0]
             return Bag(ids, np.array([0, len(ids)], np.int64), field.size)
-        return Categorical(np.array([vocabulary.place(value, name)], np.int32), field.size)
+        return self._row(key, vocabulary.place(value, name), field.size)
+
+    def _row(self, key: str, place: int, size: int) -> Categorical:
+        """One row of a field, made once for each value: it takes longer than finding it."""
+        row = self._rows.get((key, place))
+        if row is None:
+            row = self._rows[key, place] = Categorical(np.array([place], np.int32), size)
+            row.ids.flags.writeable = False
+        return row
 
     def _transform(self, transform: Transform, field: Field, value: Any, name: str) -> Field:
         boxed = np.empty(1, object)
