@@ -84,6 +84,17 @@ import Testing
         #expect(try kernels(inside, 2 * inside.exp) == [.chain, .chain])
     }
 
+    /// A profile says what a chain does.
+    @Test func textNamesTheFunctionsOfAChain() throws {
+        let outputs = [(2 * x.tanh - y).sigmoid, (1 + x.square).reciprocal]
+        let plan = try Plan(outputs)
+        #expect(
+            plan.instructions.map(plan.text) == [
+                "chain [S, 4]: tanh, scale, subtract, sigmoid", "chain [S, 4]: square, offset, reciprocal",
+            ])
+        #expect(Plan.functionNames.count == Int(MR_FUNCTION_COUNT.rawValue))
+    }
+
     /// A chain has room for 8 inputs and 16 steps; more become several.
     @Test(arguments: 2...12) func chainsKeepWithinTheirInputs(count: Int) throws {
         let inputs = (0..<count).map { graph.input($0, Shape(.support, 4)) }

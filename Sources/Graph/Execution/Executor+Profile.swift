@@ -65,6 +65,12 @@ extension Executor {
 }
 
 extension Plan {
+    /// The functions of chains, in the order of `mr_function`.
+    static let functionNames = [
+        "add", "subtract", "multiply", "divide", "maximum", "minimum", "mask", "equal", "select", "scale", "offset", "relu",
+        "sigmoid", "tanh", "softplus", "exp", "log", "sqrt", "square", "abs", "sign", "reciprocal",
+    ]
+
     /// An instruction in words and sizes.
     func text(of i: Instruction) -> String {
         func shape(_ rows: Int32, _ columns: Int32) -> String {
@@ -78,7 +84,9 @@ extension Plan {
             if i.bias != nil { text += " + bias" }
             if i.mask != nil { text += ", mask" } else if i.epilogue != 0 { text += ", relu" }
             return text
-        case .chain: return "chain of \(chains[Int(i.detail)].steps.count) \(shape(i.rows, i.columns))"
+        case .chain:
+            let functions = chains[Int(i.detail)].steps.map { Plan.functionNames[Int($0.function)] }
+            return "chain \(shape(i.rows, i.columns)): \(functions.joined(separator: ", "))"
         default: return "\(i.kernel) \(shape(i.rows, i.columns))"
         }
     }
