@@ -101,8 +101,7 @@ private enum Panel<E: KernelElement, let vectors: Int> {
         while i < p.m {
             let left = p.m - i
             let blocks = (left + most - 1) / most
-            var rows = (left + blocks - 1) / blocks
-            if rows > 6 && rows & 1 != 0 { rows = rows / 2 + 1 }
+            let rows = (left + blocks - 1) / blocks
             switch rows {
             case 1: Tile<E, 1, vectors>.run(p, i, j)
             case 2 where most > 1: Tile<E, 2, vectors>.run(p, i, j)
@@ -110,8 +109,11 @@ private enum Panel<E: KernelElement, let vectors: Int> {
             case 4 where most > 3: Tile<E, 4, vectors>.run(p, i, j)
             case 5 where most > 3: Tile<E, 5, vectors>.run(p, i, j)
             case 6 where most > 3: Tile<E, 6, vectors>.run(p, i, j)
+            case 7 where most > 6: Tile<E, 7, vectors>.run(p, i, j)
             case 8 where most > 6: Tile<E, 8, vectors>.run(p, i, j)
+            case 9 where most > 8: Tile<E, 9, vectors>.run(p, i, j)
             case 10 where most > 8: Tile<E, 10, vectors>.run(p, i, j)
+            case 11 where most > 8: Tile<E, 11, vectors>.run(p, i, j)
             default: if most > 8 { Tile<E, 12, vectors>.run(p, i, j) }
             }
             i += rows

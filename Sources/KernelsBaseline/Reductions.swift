@@ -81,12 +81,24 @@ enum Reduction<E: KernelElement> {
 
     /// In double precision, whatever the element.
     static func sumOfSquares(_ n: Int, _ x: UnsafePointer<E>) -> Double {
-        var sums = SIMD8<Double>(repeating: 0)
-        forEachVector(n, E.self) { i, count in
-            let v: V = load(x + i)
-            (count == width(E.self) ? v : v.first(count, else: V(repeating: 0))).addSquares(to: &sums)
+        let width = width(E.self)
+        let zero = SIMD8<Double>(repeating: 0)
+        var (s0, s1, s2, s3) = (zero, zero, zero, zero)
+        var i = 0
+        // A sum waits for the addition before. A vector of Float makes two, so there are four sums; one of Double makes one,
+        // which takes no longer than loading it.
+        while MemoryLayout<E>.size == 4, i + 4 * width <= n {
+            load(x + i).addSquares(to: &s0)
+            load(x + i + width).addSquares(to: &s1)
+            load(x + i + 2 * width).addSquares(to: &s2)
+            load(x + i + 3 * width).addSquares(to: &s3)
+            i += 4 * width
         }
-        return sums.total
+        forEachVector(n - i, E.self) { j, count in
+            let v: V = load(x + i + j)
+            (count == width ? v : v.first(count, else: V(repeating: 0))).addSquares(to: &s0)
+        }
+        return ((s0 + s1) + (s2 + s3)).total
     }
 
     /// out += the sum of the rows' squares, four vectors of columns at a time.

@@ -83,6 +83,11 @@ public final class ParameterStore: @unchecked Sendable {
         }
     }
 
+    /// Asks for the memory of the first rows that `settle` will bring up to date; for that of the others it asks itself.
+    public func prefetch(_ rows: UnsafePointer<Int32>, count: Int, of table: Parameter) {
+        for i in 0..<min(count, ParameterStore.lookAhead) where rows[i] >= 0 { table.prefetch(row: Int(rows[i])) }
+    }
+
     /// Brings every row of every table up to the present step.
     public func settleAll() {
         for table in parameters where table.spec.isTable {

@@ -4,16 +4,13 @@ public import Kernels
 /// The gradient of a table over a batch: the rows that were touched and the sum of their gradients.
 ///
 /// Rows stand in order of first appearance, and each is summed in the order of the `add` calls: called in task order,
-/// the bits do not depend on threads. Memory and time follow the touched rows and are reused from batch to batch.
+/// the bits do not depend on threads. Time follows the touched rows; memory is reused from batch to batch.
 public final class SparseGradient: @unchecked Sendable {
     /// Columns of the table.
     public let columns: Int
     /// The element type.
     public let precision: Precision
-    private var touched = RowSet()
-    private var sums = Scratch()
-    private var numbers = Scratch()
-    private var weights = Scratch()
+    private var sums = RowSums()
 
     /// An empty gradient of a table with `columns` columns.
     public init(columns: Int, precision: Precision) {
@@ -22,33 +19,20 @@ public final class SparseGradient: @unchecked Sendable {
     }
 
     /// Number of touched rows.
-    public var count: Int { touched.count }
+    public var count: Int { sums.touched.count }
     /// The touched rows, each once.
-    public var rows: UnsafePointer<Int32> { touched.rows }
+    public var rows: UnsafePointer<Int32> { sums.touched.rows }
     /// Their gradients, [count, columns], contiguous.
-    public var values: UnsafeMutableRawPointer { sums.pointer }
+    public var values: UnsafeMutableRawPointer { sums.values.pointer }
 
     /// Forgets all rows and keeps the memory.
-    public func removeAll() { touched.removeAll() }
+    public func removeAll() { sums.touched.removeAll() }
 
     /// Adds `scale` times the gradient [count, columns] of `rows`. Negative rows are left out.
     public func add(
         _ rows: UnsafePointer<Int32>, count n: Int, gradient: UnsafeRawPointer, scale: Double = 1
     ) {
-        let known = touched.count
-        let numbers = numbers.reserve(n, of: Int32.self)
-        numbers.update(from: rows, count: n)
-        touched.number(numbers, count: n)
-        let stride = columns * precision.elementSize
-        sums.reserve(byteCount: touched.count * stride, keeping: known * stride)
-        (sums.pointer + known * stride).initializeMemory(
-            as: UInt8.self, repeating: 0, count: (touched.count - known) * stride)
-        weights.reserve(byteCount: n * precision.elementSize)
-        let kernels = precision.kernels.pointee
-        kernels.fill(1, Int64(n), scale, weights.pointer, Int64(n))
-        var bag = mr_bag(
-            rows: Int64(n), columns: Int64(columns), ids: numbers, offsets: nil, weights: weights.pointer)
-        kernels.bag_transposed(&bag, gradient, Int64(columns), sums.pointer, Int64(columns))
+        sums.add(rows, count: n, gradient, columns: columns, scale, precision)
     }
 
     /// Writes the sums into their rows of a dense gradient [table rows, columns], which may be memory of others:
@@ -58,5 +42,32 @@ public final class SparseGradient: @unchecked Sendable {
         for i in 0..<count {
             (dense + Int(rows[i]) * stride).copyMemory(from: values + i * stride, byteCount: stride)
         }
+    }
+}
+
+/// Sums by row. A value, so that adding asks once, not for each part, whether anybody else is at it.
+private struct RowSums: ~Copyable {
+    var touched = RowNumbers()
+    var values = Scratch()
+    private var numbers = Scratch()
+    private var weights = Scratch()
+
+    mutating func add(
+        _ rows: UnsafePointer<Int32>, count n: Int, _ gradient: UnsafeRawPointer, columns: Int, _ scale: Double,
+        _ precision: Precision
+    ) {
+        let known = touched.count
+        let numbers = numbers.reserve(n, of: Int32.self)
+        touched.number(rows, count: n, into: numbers)
+        let stride = columns * precision.elementSize
+        values.reserve(byteCount: touched.count * stride, keeping: known * stride)
+        (values.pointer + known * stride).initializeMemory(
+            as: UInt8.self, repeating: 0, count: (touched.count - known) * stride)
+        weights.reserve(byteCount: n * precision.elementSize)
+        let kernels = precision.kernels.pointee
+        kernels.fill(1, Int64(n), scale, weights.pointer, Int64(n))
+        var bag = mr_bag(
+            rows: Int64(n), columns: Int64(columns), ids: numbers, offsets: nil, weights: weights.pointer)
+        kernels.bag_transposed(&bag, gradient, Int64(columns), values.pointer, Int64(columns))
     }
 }

@@ -246,7 +246,8 @@ extension Learner {
             // The longest work first, so that threads end at nearly the same time.
             try team.parallel(count: model.tables.count) { place, _, _ in
                 let table = state.tablesBySize[place]
-                for index in 0..<chunk.count { touched[index].add(table, to: state.sparse[table], scale: scale) }
+                let sum = state.sparse[table]
+                for index in 0..<chunk.count { touched[index].add(table, to: sum, scale: scale) }
             }
             for index in 0..<chunk.count { loss += losses[index] }
         }

@@ -38,4 +38,24 @@ public enum Numbers: @unchecked Sendable {
             for i in 0..<count { out[i] = Float(numbers[first + i]) }
         }
     }
+    /// Writes the numbers at `places`, counted from element `start`, to `out`, in `precision`.
+    func gather(
+        _ places: UnsafePointer<Int32>, count: Int, from start: Int, to out: UnsafeMutableRawPointer,
+        _ precision: Precision
+    ) {
+        switch (self, precision) {
+        case (.float(let numbers), .float): Numbers.gather(numbers + start, places, count, Float.self, out)
+        case (.double(let numbers), .double): Numbers.gather(numbers + start, places, count, Double.self, out)
+        case (.float(let numbers), .double): Numbers.gather(numbers + start, places, count, Double.self, out)
+        case (.double(let numbers), .float): Numbers.gather(numbers + start, places, count, Float.self, out)
+        }
+    }
+
+    @inline(__always) private static func gather<From: BinaryFloatingPoint, To: BinaryFloatingPoint>(
+        _ numbers: UnsafePointer<From>, _ places: UnsafePointer<Int32>, _ count: Int, _: To.Type,
+        _ out: UnsafeMutableRawPointer
+    ) {
+        let out = out.assumingMemoryBound(to: To.self)
+        for i in 0..<count { out[i] = To(numbers[Int(places[i])]) }
+    }
 }

@@ -25,6 +25,10 @@ final class TaskMemory {
     /// Gathers the touched rows of all tables, brought up to date first.
     func gather(from store: ParameterStore) {
         for number in model.tables.indices {
+            let touched = working.touchedRows(ofTable: number)
+            store.prefetch(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
+        }
+        for number in model.tables.indices {
             let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let parameter = store.parameters[table.parameter]

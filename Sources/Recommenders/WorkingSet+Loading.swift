@@ -135,14 +135,7 @@ extension WorkingSet {
         queryTargets.reserve(byteCount: query * precision.elementSize)
         guard let targets = tasks.arrays.targets else { return }
         let numbers = rowNumbers.elements(of: Int32.self)
-        for i in 0..<support {
-            targets.copy(
-                start + Int(numbers[i]), count: 1, to: supportTargets.pointer + i * precision.elementSize, precision)
-        }
-        for i in 0..<query {
-            targets.copy(
-                start + Int(numbers[support + i]), count: 1, to: queryTargets.pointer + i * precision.elementSize,
-                precision)
-        }
+        targets.gather(numbers, count: support, from: start, to: supportTargets.pointer, precision)
+        targets.gather(numbers + support, count: query, from: start, to: queryTargets.pointer, precision)
     }
 }

@@ -4,10 +4,9 @@ import MetaLearning
 import Testing
 
 @Suite struct SparseGradientTests {
-    @Test(arguments: Precision.allCases)
-    func sumsRowsOverTasks(precision: Precision) {
+    @Test(arguments: Precision.allCases, [40, 20_000])
+    func sumsRowsOverTasks(precision: Precision, tableRows: Int) {
         let columns = 3
-        let tableRows = 40
         let gradient = SparseGradient(columns: columns, precision: precision)
         var generator = SeededGenerator(3)
         for _ in 0..<20 {  // batches

@@ -44,7 +44,7 @@ public final class Executor {
     private let interface: Interface
     let instructions: UnsafeMutableBufferPointer<Instruction>
     private let prologue: UnsafeMutableBufferPointer<Instruction>
-    let chains: [PreparedChain]
+    let chains: UnsafeMutableBufferPointer<PreparedChain>
     let kernels: mr_kernels
     private(set) var workers: [Worker] = []
     private let layout: TaskLayout
@@ -59,7 +59,7 @@ public final class Executor {
         self.interface = interface
         instructions = .copy(plan.instructions)
         prologue = .copy(plan.prologue)
-        chains = plan.chains.map(PreparedChain.init)
+        chains = .copy(plan.chains.map(PreparedChain.init))
         kernels = precision.kernels.pointee
         layout = TaskLayout(plan, precision)
         sums = TaskSums(plan, precision)
@@ -77,6 +77,8 @@ public final class Executor {
     }
 
     deinit {
+        for chain in chains { chain.deallocate() }
+        chains.deallocate()
         instructions.deallocate()
         prologue.deallocate()
     }

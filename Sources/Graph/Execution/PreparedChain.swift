@@ -1,7 +1,9 @@
 import CMetarec
 
 /// A chain with its steps laid out as the kernel reads them.
-final class PreparedChain {
+///
+/// Memory of its own, which `deallocate` gives back: counting references would show beside chains so short.
+struct PreparedChain: BitwiseCopyable {
     let inputs: UnsafeMutableBufferPointer<Chain.Input>
     let steps: UnsafeMutablePointer<mr_chain_step>
     let stepCount: Int32
@@ -19,7 +21,7 @@ final class PreparedChain {
         }
     }
 
-    deinit {
+    func deallocate() {
         inputs.deallocate()
         steps.deallocate()
     }
