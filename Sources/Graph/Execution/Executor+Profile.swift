@@ -67,7 +67,8 @@ extension Executor {
 extension Plan {
     /// The functions of chains, in the order of `mr_function`.
     static let functionNames = [
-        "add", "subtract", "multiply", "divide", "maximum", "minimum", "mask", "equal", "select", "scale", "offset", "relu",
+        "add", "subtract", "multiply", "divide", "maximum", "minimum", "mask", "equal", "select", "scale", "offset",
+        "relu",
         "sigmoid", "tanh", "softplus", "exp", "log", "sqrt", "square", "abs", "sign", "reciprocal",
     ]
 
