@@ -80,7 +80,7 @@ public final class Parameter: @unchecked Sendable {
         let size = spec.columns * precision.elementSize
         mr_prefetch(lastSteps + row, 1)
         mr_prefetch(values.pointer + row * size, Int64(size))
-        for buffer in state { mr_prefetch(buffer.pointer + row * size, Int64(size)) }
+        for index in state.indices { mr_prefetch(state[index].pointer + row * size, Int64(size)) }
     }
 
     /// The first byte of an element in `buffer`, which is `values` or one of `state`.

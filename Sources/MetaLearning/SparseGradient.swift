@@ -47,7 +47,7 @@ public final class SparseGradient: @unchecked Sendable {
 
 /// Sums by row. A value, so that adding asks once, not for each part, whether anybody else is at it.
 private struct RowSums: ~Copyable {
-    var touched = RowNumbers()
+    var touched = RowSet()
     var values = Scratch()
     private var numbers = Scratch()
     private var weights = Scratch()

@@ -34,7 +34,10 @@ struct WorkingSegment: ~Copyable {
     }
 
     /// Replaces ids by their numbers in `table`.
-    mutating func number(in table: inout RowSet) { table.number(ids.elements(of: Int32.self), count: idCount) }
+    mutating func number(in table: inout RowSet) {
+        let ids = ids.elements(of: Int32.self)
+        table.number(ids, count: idCount, into: ids)
+    }
 
     private mutating func fillIDs(
         _ source: FieldSource, _ places: UnsafePointer<Int32>, _ hiding: inout Hiding?

@@ -86,7 +86,7 @@ import Testing
 
     /// A profile says what a chain does.
     @Test func textNamesTheFunctionsOfAChain() throws {
-        let outputs = [(2 * x.tanh - y).sigmoid, (1 + x.square).reciprocal]
+        let outputs = [(2 * x.tanh - y).sigmoid, (x.square + 1).reciprocal]
         let plan = try Plan(outputs)
         #expect(
             plan.instructions.map(plan.text) == [
