@@ -80,6 +80,7 @@ public final class Parameter: @unchecked Sendable {
         let size = spec.columns * precision.elementSize
         mr_prefetch(lastSteps + row, 1)
         mr_prefetch(values.pointer + row * size, Int64(size))
+        // By number: where nothing is optimised, an iterator would allocate.
         for index in state.indices { mr_prefetch(state[index].pointer + row * size, Int64(size)) }
     }
 

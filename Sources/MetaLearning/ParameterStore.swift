@@ -83,7 +83,7 @@ public final class ParameterStore: @unchecked Sendable {
         }
     }
 
-    /// Asks for the memory of the first rows that `settle` will bring up to date; for that of the others it asks itself.
+    /// Asks for the memory of the first rows that `settle` will bring up to date; `settle` asks for that of the later ones.
     public func prefetch(_ rows: UnsafePointer<Int32>, count: Int, of table: Parameter) {
         for i in 0..<min(count, ParameterStore.lookAhead) where rows[i] >= 0 { table.prefetch(row: Int(rows[i])) }
     }

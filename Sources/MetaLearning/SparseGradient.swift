@@ -45,7 +45,7 @@ public final class SparseGradient: @unchecked Sendable {
     }
 }
 
-/// Sums by row. A value, so that adding asks once, not for each part, whether anybody else is at it.
+/// Sums by row. A struct, for Swift checks access to each property of a class by itself: so it does once for all.
 private struct RowSums: ~Copyable {
     var touched = RowSet()
     var values = Scratch()

@@ -38,6 +38,7 @@ public enum Numbers: @unchecked Sendable {
             for i in 0..<count { out[i] = Float(numbers[first + i]) }
         }
     }
+
     /// Writes the numbers at `places`, counted from element `start`, to `out`, in `precision`.
     func gather(
         _ places: UnsafePointer<Int32>, count: Int, from start: Int, to out: UnsafeMutableRawPointer,

@@ -86,13 +86,18 @@ import Testing
 
     /// A profile says what a chain does.
     @Test func textNamesTheFunctionsOfAChain() throws {
-        let outputs = [(2 * x.tanh - y).sigmoid, (x.square + 1).reciprocal]
-        let plan = try Plan(outputs)
+        let plan = try Plan([(2 * x.tanh - y).sigmoid, (x.square + 1).reciprocal])
         #expect(
             plan.instructions.map(plan.text) == [
                 "chain [S, 4]: tanh, scale, subtract, sigmoid", "chain [S, 4]: square, offset, reciprocal",
             ])
-        #expect(Plan.functionNames.count == Int(MR_FUNCTION_COUNT.rawValue))
+        let functions = [
+            MR_ADD, MR_SUBTRACT, MR_MULTIPLY, MR_DIVIDE, MR_MAXIMUM, MR_MINIMUM, MR_MASK, MR_EQUAL, MR_SELECT, MR_SCALE,
+            MR_OFFSET, MR_RELU, MR_SIGMOID, MR_TANH, MR_SOFTPLUS, MR_EXP, MR_LOG, MR_SQRT, MR_SQUARE, MR_ABS, MR_SIGN,
+            MR_RECIPROCAL,
+        ]
+        #expect(functions.map(\.rawValue) == Array(0..<MR_FUNCTION_COUNT.rawValue))
+        #expect(Chain.functionNames.count == Int(MR_FUNCTION_COUNT.rawValue))
     }
 
     /// A chain has room for 8 inputs and 16 steps; more become several.

@@ -49,7 +49,15 @@ import Testing
         #expect(costs[1] - costs[0] == 3 * s * h * h - 6 * q * s * h)
         // What is predicted may have a long query.
         #expect(try Plan(outputs).multiplyAdds(sizes: [s, q]) == costs[1])
-        // Of more steps it would spare too little.
+        // Of two steps it spares enough where the first layer is narrow.
+        for (width, isSpared) in [(64, true), (512, false)] {
+            let twice = Network(widths: [width, h, h, 1]).maml(steps: 2)
+            let costs = try ([[], [.upperGram]] as [Set<Rewrite>]).map { leftOut in
+                try Plan(twice, summed: [1], without: leftOut).multiplyAdds(sizes: [s, q])
+            }
+            #expect((costs[0] < costs[1]) == isSpared)
+        }
+        // Of more it would spare too little.
         let further = Network(widths: [128, h, h, 1]).maml(steps: 3)
         #expect(
             try Plan(further, summed: [1]).instructionCount

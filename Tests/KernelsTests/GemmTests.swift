@@ -142,9 +142,15 @@ import Testing
         let fused = Table.all.filter { $0.precision == precision && $0.isa.hasPrefix("avx") }
         guard fused.count == 2 else { return }
         for layout in Layout.allCases {
-            for (m, n, k) in [(36, 64, 64), (36, 1, 100), (7, 33, 50), (100, 17, 3), (1, 65, 9)] {
+            for (m, n, k) in [
+                (36, 64, 64), (36, 1, 100), (7, 33, 50), (100, 17, 3), (1, 65, 9), (33, 10, 50), (27, 8, 50),
+                (7, 16, 9),
+            ] {
                 var s = Setup(m: m, n: n, k: k, layout: layout, addend: .row, epilogue: MR_EPILOGUE_RELU, alpha: 0.3)
                 #expect(check(fused[0], s).bits == check(fused[1], s).bits, "\(s)")
+                s.addend = .none
+                #expect(check(fused[0], s).bits == check(fused[1], s).bits, "\(s)")
+                s.addend = .row
                 (s.gamma, s.delta, s.isBiased) = (0.7, 3, true)
                 #expect(check(fused[0], s).bits == check(fused[1], s).bits, "\(s)")
             }

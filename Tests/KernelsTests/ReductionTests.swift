@@ -122,7 +122,7 @@ import Testing
 
     @Test(arguments: Table.all)
     func sumOfSquares(_ table: Table) {
-        for n in awkward {
+        for n in awkward + [128, 200, 1000] {
             let x = Matrix.random(table.precision, 1, n, seed: n)
             let expected = x.values.reduce(0) { $0 + $1 * $1 }
             let got = table.kernels.sum_of_squares(Int64(n), UnsafeRawPointer(x.pointer))

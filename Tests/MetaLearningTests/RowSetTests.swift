@@ -1,5 +1,6 @@
-import MetaLearning
 import Testing
+
+@testable import MetaLearning
 
 @Suite struct RowSetTests {
     /// Numbers of first appearance, by a dictionary.
@@ -22,7 +23,7 @@ import Testing
         return numbers
     }
 
-    @Test(arguments: [1, 2, 3, 50, 1000, RowSet.direct + 500, 1 << 18, Int(Int32.max)])
+    @Test(arguments: [1, 2, 3, 50, 1000, RowSet.directRows + 500, 1 << 18, Int(Int32.max)])
     func numbersByFirstAppearance(bound: Int) {
         var set = RowSet()
         var generator = SeededGenerator(UInt64(bound))
@@ -48,5 +49,32 @@ import Testing
         let ids = (0..<31).map { Int32($0) << 26 } + (0..<31).map { Int32($0) << 26 }
         var set = RowSet()
         #expect(number(ids, in: &set) == (0..<31).map { Int32($0) } + (0..<31).map { Int32($0) })
+    }
+
+    /// Rows with a slot of their own and rows of the hash, on both sides of the border and at the ends.
+    @Test func rowsAtTheBorder() {
+        var set = RowSet()
+        let border = Int32(RowSet.directRows)
+        for _ in 0..<2 {
+            let ids = [border - 1, border, border - 1, .max, 0, border, -1, .max, border + 1, 0]
+            #expect(number(ids, in: &set) == [0, 1, 0, 2, 3, 1, -1, 2, 4, 3])
+            #expect(
+                Array(UnsafeBufferPointer(start: set.rows, count: set.count)) == [
+                    border - 1, border, .max, 0, border + 1,
+                ])
+            set.removeAll()
+        }
+    }
+
+    /// When generations begin anew, what the first ones left does not count.
+    @Test func generationsBeginAnew() {
+        var set = RowSet(generation: .max - 1)
+        let ids: [Int32] = [7, 1 << 20, 7]
+        for _ in 0..<4 {
+            #expect(number(ids.reversed() + ids, in: &set) == [0, 1, 0, 0, 1, 0])
+            set.removeAll()
+            #expect(number([1 << 20, 5], in: &set) == [0, 1])
+            set.removeAll()
+        }
     }
 }

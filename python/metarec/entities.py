@@ -16,6 +16,9 @@ from metarec.frames import Column, as_column, require_ids
 from metarec.transforms import Transform, from_state, to_state
 from metarec.vocabulary import Vocabulary
 
+#: Rows of a field are kept where it has no more values.
+_KEPT = 4096
+
 
 class Entities:
     """Ids, features, the raw values behind the features' numbers, and all columns as they came.
@@ -184,9 +187,15 @@ class Entities:
         """One row of a field, made once for each value: it takes longer than finding it."""
         row = self._rows.get((key, place))
         if row is None:
-            row = self._rows[key, place] = Categorical(np.array([place], np.int32), size)
+            row = Categorical(np.array([place], np.int32), size)
             row.ids.flags.writeable = False
+            if size <= _KEPT:
+                self._rows[key, place] = row
         return row
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but what is made again when it is asked for."""
+        return {**self.__dict__, "_rows": {}}
 
     def _transform(self, transform: Transform, field: Field, value: Any, name: str) -> Field:
         boxed = np.empty(1, object)

@@ -81,6 +81,11 @@ class Known:
             Raw values by field, such as ``{"age": 25}``: fields left out, missing values and values
             never seen are unknown. Or the id of a user of the data. None: nothing is known.
 
+        Returns
+        -------
+        FeatureTable or None
+            Of one row. Its arrays may be shared with other calls and not writable.
+
         Raises
         ------
         InvalidValueError

@@ -78,6 +78,23 @@ def test_tables_are_borrowed():
     assert data.user_features({"age": 2})["age"].ids.tolist() == [-1]
 
 
+def test_rows_of_values_are_kept_apart():
+    users = FeatureTable(
+        {name: Categorical(np.arange(3, dtype=np.int32), 3) for name in ("age", "job")}
+    )
+    data = Dataset.from_arrays([0, 1, 2], [0, 0, 1], [1, 2, 3], users=users)
+    for _ in range(2):
+        row = data.user_features({"age": 2, "job": 1})
+        assert [row[name].ids.tolist() for name in ("age", "job")] == [[2], [1]]
+        row = data.user_features({"age": 9, "job": 2})
+        assert [row[name].ids.tolist() for name in ("age", "job")] == [[-1], [2]]
+    with pytest.raises(ValueError, match="read-only"):
+        row["job"].ids[0] = 0
+    again = copy.deepcopy(data).user_features({"age": 2, "job": 1})
+    assert not again["age"].ids.flags.writeable
+    assert not np.shares_memory(again["age"].ids, data.user_features({"age": 2})["age"].ids)
+
+
 def test_tables_without_ids_are_numbered_by_row():
     _, items, _ = described()
     data = Dataset.from_arrays([0, 0], [1, 0], [1, 2], items=items)

@@ -65,13 +65,6 @@ extension Executor {
 }
 
 extension Plan {
-    /// The functions of chains, in the order of `mr_function`.
-    static let functionNames = [
-        "add", "subtract", "multiply", "divide", "maximum", "minimum", "mask", "equal", "select", "scale", "offset",
-        "relu",
-        "sigmoid", "tanh", "softplus", "exp", "log", "sqrt", "square", "abs", "sign", "reciprocal",
-    ]
-
     /// An instruction in words and sizes.
     func text(of i: Instruction) -> String {
         func shape(_ rows: Int32, _ columns: Int32) -> String {
@@ -86,7 +79,7 @@ extension Plan {
             if i.mask != nil { text += ", mask" } else if i.epilogue != 0 { text += ", relu" }
             return text
         case .chain:
-            let functions = chains[Int(i.detail)].steps.map { Plan.functionNames[Int($0.function)] }
+            let functions = chains[Int(i.detail)].steps.map { Chain.functionNames[Int($0.function)] }
             return "chain \(shape(i.rows, i.columns)): \(functions.joined(separator: ", "))"
         default: return "\(i.kernel) \(shape(i.rows, i.columns))"
         }

@@ -49,6 +49,12 @@ struct Chain: Sendable {
         var coefficient: Int32
     }
 
+    /// In the order of `mr_function`.
+    static let functionNames = [
+        "add", "subtract", "multiply", "divide", "maximum", "minimum", "mask", "equal", "select", "scale", "offset",
+        "relu", "sigmoid", "tanh", "softplus", "exp", "log", "sqrt", "square", "abs", "sign", "reciprocal",
+    ]
+
     var inputs: [Input]
     var steps: [Step]
 }

@@ -47,7 +47,7 @@ private func lowRank(_ value: Value) -> (x: Value, g: Value)? {
     factors(value).flatMap { isMadeOfInputs($0.x) ? $0 : nil }
 }
 
-/// X and G of `Xᵀ G`, a row of each for each of a task's rows.
+/// X and G of `Xᵀ G`, which have a row for each of a task's rows.
 private func factors(_ value: Value) -> (x: Value, g: Value)? {
     guard let product = value.operation as? MatMul, product.transposeA, !product.transposeB,
         isTaskRows(value.operands[0].shape.rows)
