@@ -85,8 +85,8 @@ enum Reduction<E: KernelElement> {
         let zero = SIMD8<Double>(repeating: 0)
         var (s0, s1, s2, s3) = (zero, zero, zero, zero)
         var i = 0
-        // A sum waits for the addition before, and a vector of Float makes two: so there are four sums. Of Double there is one:
-        // a sum of other rounding would change factorisations.
+        // A sum waits for the addition before, and a vector of Float makes two: so there are four sums. Of Double
+        // there is one: a sum of other rounding would change factorisations.
         while MemoryLayout<E>.size == 4, i + 4 * width <= n {
             load(x + i).addSquares(to: &s0)
             load(x + i + width).addSquares(to: &s1)

@@ -4,9 +4,9 @@ import Kernels
 extension WorkingSet {
     /// Loads task number `task`: its own support and query, or those that `episode` draws; some values hidden.
     ///
-    /// Cost: the task's rows and ids; nothing is allocated once tasks of this size, with ids as large, have been seen. Errors: fields
-    /// other than those the set was made for, and arrays that changed after they were checked (every index is compared
-    /// with its bounds again). After an error the set holds no task.
+    /// Cost: the task's rows and ids; nothing is allocated once tasks of this size, with ids as large, have been seen.
+    /// Errors: fields other than those the set was made for, and arrays that changed after they were checked (every
+    /// index is compared with its bounds again). After an error the set holds no task.
     public func load(
         _ task: Int, of tasks: TaskSet, episode: Episode? = nil, hiding: Hiding? = nil
     ) throws {
