@@ -16,7 +16,7 @@ from metarec.frames import Column, as_column, require_ids
 from metarec.transforms import Transform, from_state, to_state
 from metarec.vocabulary import Vocabulary
 
-#: Rows of a field are kept where it has no more values.
+#: Of a field with no more values rows are kept: making one takes longer than finding it.
 _KEPT = 4096
 
 
@@ -42,7 +42,7 @@ class Entities:
         self.transforms = dict(transforms or {})
         self.described = len(ids) if described is None else described
         self._numbers: dict[str, Vocabulary] = {}
-        self._rows: dict[tuple[str, int], Categorical] = {}
+        self._rows: dict[tuple[str, Hashable], Categorical] = {}
 
     @classmethod
     def from_columns(
@@ -138,17 +138,21 @@ class Entities:
     def encode(self, raw: Mapping[str, Any], name: str) -> FeatureTable | None:
         """Return a table of one row from raw values; what is left out or never seen is unknown."""
         fields: Mapping[str, Field] = {} if self.features is None else self.features.fields
-        for key in raw:
-            if key not in fields:
+        given: dict[str, Field] = {}
+        for key, value in raw.items():
+            try:
+                row = self._rows.get((key, value))
+            except TypeError:  # a list, such as a bag's
+                row = None
+            if row is not None:
+                given[key] = row
+            elif key not in fields:
                 raise InvalidValueError(f"{name}: no field {key!r}; the fields are {list(fields)}")
+            elif _is_given(value):
+                given[key] = self._encode(key, fields[key], value, f"{name}[{key!r}]")
         if not fields:
             return None
-        given = {
-            key: self._encode(key, fields[key], value, f"{name}[{key!r}]")
-            for key, value in raw.items()
-            if _is_given(value)
-        }
-        return FeatureTable({**self._unknown.fields, **given}) if given else self._unknown
+        return self._unknown._replaced(given) if given else self._unknown
 
     @cached_property
     def _unknown(self) -> FeatureTable:
@@ -181,16 +185,13 @@ class Entities:
             ids = vocabulary.encode(list(split_bags(boxed)[0]), name)
             ids = ids[ids >= 0]
             return Bag(ids, np.array([0, len(ids)], np.int64), field.size)
-        return self._row(key, vocabulary.place(value, name), field.size)
-
-    def _row(self, key: str, place: int, size: int) -> Categorical:
-        """One row of a field, made once for each value: it takes longer than finding it."""
-        row = self._rows.get((key, place))
-        if row is None:
-            row = Categorical(np.array([place], np.int32), size)
-            row.ids.flags.writeable = False
-            if size <= _KEPT:
-                self._rows[key, place] = row
+        place = vocabulary.place(value, name)
+        if place < 0:
+            return self._unknown.fields[key]
+        row = Categorical(np.array([place], np.int32), field.size)
+        row.ids.flags.writeable = False
+        if field.size <= _KEPT:
+            self._rows[key, value] = row
         return row
 
     def __getstate__(self) -> dict[str, Any]:

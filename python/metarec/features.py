@@ -348,6 +348,13 @@ class FeatureTable:
             self._handle = _metarec.Features(self.rows, fields)
         return self._handle
 
+    def _replaced(self, fields: dict[str, Field]) -> "FeatureTable":
+        """Return this table with other values in some of its fields: the same kinds and sizes."""
+        table = object.__new__(FeatureTable)
+        table._fields, table._handle = self._fields | fields, None
+        table.native  # noqa: B018 making it checks the arrays
+        return table
+
     def take(self, rows: ArrayLike) -> "FeatureTable":
         """Return a new table of some rows, copied; −1 gives a row of unknown values.
 

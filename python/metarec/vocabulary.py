@@ -40,7 +40,8 @@ def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise InvalidTypeError(f"{name}: expected a sequence, got {type(values).__name__}")
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    if listed and all(issubclass(kind, (int, np.integer)) for kind in set(map(type, listed))):
+    kinds = set(map(type, listed))
+    if kinds and (kinds == {int} or all(issubclass(kind, (int, np.integer)) for kind in kinds)):
         try:
             return np.asarray(listed, np.int64)
         except OverflowError:
@@ -99,8 +100,9 @@ class Vocabulary:
         if not len(self):
             return np.full(len(given), -1, np.int32)
         if self._low is None:
-            low, high = int(self.values.min()), int(self.values.max())
-            if high - low < 8 * len(self):  # ids without wide gaps: a table of them all
+            low, high = int(self.values.min()) - 1, int(self.values.max())
+            # Ids without wide gaps: a table of them all, with a −1 below and above.
+            if high - low <= 8 * len(self) and low >= np.iinfo(np.int64).min:
                 self._table = np.full(high - low + 2, -1, np.int32)
                 self._table[self.values - low] = np.arange(len(self), dtype=np.int32)
             else:
@@ -108,9 +110,8 @@ class Vocabulary:
                 self._sorted = self.values[at], at.astype(np.int32)
             self._low = low
         if self._sorted is None:
-            # What is below the lowest wraps to far above the highest, and there is a −1.
-            offsets = (given - self._low).view(np.uint64)
-            return self._table.take(np.minimum(offsets, len(self._table) - 1).view(np.int64))
+            # A difference that overflows is as far outside, on the other side.
+            return self._table.take(given - self._low, mode="clip")
         keys, order = self._sorted
         at = keys.searchsorted(given)
         known = keys.take(at, mode="clip") == given

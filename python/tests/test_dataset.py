@@ -88,6 +88,14 @@ def test_rows_of_values_are_kept_apart():
         assert [row[name].ids.tolist() for name in ("age", "job")] == [[2], [1]]
         row = data.user_features({"age": 9, "job": 2})
         assert [row[name].ids.tolist() for name in ("age", "job")] == [[-1], [2]]
+        for same in (2.0, np.int32(2)):
+            assert data.user_features({"age": same})["age"].ids.tolist() == [2]
+        for nothing in (None, float("nan")):
+            assert data.user_features({"age": nothing, "job": 0})["age"].ids.tolist() == [-1]
+        with pytest.raises(InvalidTypeError, match=r"user\['age'\]: expected hashable"):
+            data.user_features({"age": [2]})
+        with pytest.raises(InvalidValueError, match="no field 'ages'; the fields are"):
+            data.user_features({"age": 2, "ages": 2})
     with pytest.raises(ValueError, match="read-only"):
         row["job"].ids[0] = 0
     again = copy.deepcopy(data).user_features({"age": 2, "job": 1})
