@@ -44,7 +44,12 @@ def measure_growth(clock: str, *, short: bool) -> list[dict[str, Any]]:
             for _, _, worker, _ in workers:
                 worker.close()
         found += [
-            {"what": what, "size": size, "microseconds": float(np.median(times))}
-            for size, _, _, times in workers
+            {
+                "what": what,
+                "size": size,
+                "microseconds": float(np.median(times)),
+                "traffic": workload.traffic,
+            }
+            for size, workload, _, times in workers
         ]
     return found

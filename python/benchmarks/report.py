@@ -39,10 +39,7 @@ def markdown(results: dict[str, Any]) -> str:
         ]
     if results.get("growth"):
         lines += ["", "## What the cost follows (metarec, exact MAML, 1 step unless said)", ""]
-        lines += ["| | size | µs a task |", "|---|---:|---:|"]
-        lines += [
-            f"| {r['what']} | {r['size']:,} | {r['microseconds']:.1f} |" for r in results["growth"]
-        ]
+        lines += _growth(results["growth"], results["bandwidth"])
     if results.get("whole"):
         lines += ["", "## Whole processes", "", *_whole(results["whole"])]
     return "\n".join(lines) + "\n"
@@ -54,10 +51,10 @@ def _names(rows: list[dict[str, Any]], key: str = "systems") -> list[str]:
 
 def _training(rows: list[dict[str, Any]], what: str) -> list[str]:
     names = _names(rows)
-    lines = [
-        f"| | threads | {' | '.join(names)} | fastest peer | metarec is | share of peak |",
-        "|---|" + "---:|" * (len(names) + 4),
-    ]
+    heads = ["threads", *names, "fastest peer", "metarec is", "share of peak"]
+    if what == "steps":
+        heads.append("share of bandwidth")
+    lines = [f"| | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     for row in rows:
         rates = {name: float(np.median(facts[what])) for name, facts in row["systems"].items()}
         peers = {name: rate for name, rate in rates.items() if name != "metarec"}
@@ -67,13 +64,20 @@ def _training(rows: list[dict[str, Any]], what: str) -> list[str]:
         ratio = f"{_ratio(row, fastest, what):.1f} x" if peers else ""
         share = rates["metarec"] * row["mflop"] / 1e3 / (row["peak"] * row["threads"])
         cells += [fastest, ratio, f"{share:.0%}"]
+        if what == "steps":
+            cells.append(f"{rates['metarec'] * row['traffic'] / 1e9 / row['bandwidth']:.0%}")
         lines.append(f"| {row['algorithm']} | {row['threads']} | {' | '.join(cells)} |")
-    return [
-        *lines,
+    lines += [
         "",
         "Share of peak: the arithmetic that cannot be avoided, first layer split by user and item,",
         "over the measured multiply-add peak of the cores used.",
     ]
+    if what == "steps":
+        lines += [
+            "Share of bandwidth: table rows that a batch touches and layers, with Adam's moments,",
+            "read and written once, and the rows' numbers, over the measured bandwidth of one core.",
+        ]
+    return lines
 
 
 def _ratio(row: dict[str, Any], peer: str, what: str) -> float:
@@ -134,6 +138,17 @@ def _rewrites(rows: list[dict[str, Any]]) -> list[str]:
         label = "all of them" if "," in name else f"`{name}`" if name else "(nothing)"
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, "", "Microseconds of a task (change), instructions, MFLOP of products."]
+
+
+def _growth(rows: list[dict[str, Any]], bandwidth: float) -> list[str]:
+    lines = ["| | size | µs a task | KB a task | share of bandwidth |", "|---|" + "---:|" * 4]
+    for row in rows:
+        time, moved = row["microseconds"], row["traffic"] / 1e3
+        lines.append(
+            f"| {row['what']} | {row['size']:,} | {time:.1f} | {moved:.1f} "
+            f"| {moved / time / bandwidth:.0%} |"
+        )
+    return lines
 
 
 def _whole(found: dict[str, dict[str, float]]) -> list[str]:

@@ -87,6 +87,7 @@ def main() -> None:
         _write(results, options.out)
     if "growth" in options.only:
         results["growth"] = measure_growth(options.clock, short=options.short)
+        results["bandwidth"] = peak.bandwidth
         _write(results, options.out)
     if "whole" in options.only:
         results["whole"] = measure_whole(short=options.short)
@@ -109,7 +110,7 @@ def _training(
         differences = check(systems, systems[0])
         for system in systems:
             first[system.name] = system.call("run", what="steps", count=BLOCK)
-        peak = machine.measure().flops
+        peak = machine.measure()
         found: dict[str, Any] = {name: {} for name in first}
         for what in ("steps", "gradients"):
             for name, rates in _alternate(systems, what, workload, rounds, clock).items():
@@ -129,7 +130,9 @@ def _training(
         "algorithm": str(algorithm),
         "threads": threads,
         "mflop": algorithm.flops(mean_support, workload.query_rows) / 1e6,
-        "peak": peak,
+        "peak": peak.flops,
+        "traffic": workload.traffic,
+        "bandwidth": peak.bandwidth,
         "systems": found,
     }
 

@@ -172,6 +172,23 @@ class Workload:
         )
 
     @cached_property
+    def traffic(self) -> float:
+        """Bytes that an outer step with Adam reads or writes for a task, each at least once.
+
+        Parameters, first and second moments of the table rows that a batch touches and of the
+        layers are read and written; the rows' item numbers, features and targets are read.
+        """
+        layers = sum(p.size for n, p in self.parameters.items() if not n.startswith("embedding."))
+        numbers = 0
+        for batch in map(self.batch, range(len(self.batches))):
+            parts = [ids for ids, _ in (*batch.support, *batch.query)]
+            columns = [*np.concatenate(parts).T, *batch.user.T]
+            touched = sum(len(np.unique(column)) for column in columns)
+            read = sum(ids.size + 2 * len(ids) for ids in parts) + batch.user.size
+            numbers += 6 * (touched * self.embedding_dim + layers) + read
+        return 4 * numbers / self.tasks
+
+    @cached_property
     def parameters(self) -> Parameters:
         """What everybody starts from, under metarec's names."""
         generator = np.random.default_rng(self.seed + 8)
