@@ -75,7 +75,7 @@ def _training(rows: list[dict[str, Any]], what: str) -> list[str]:
     if what == "steps":
         lines += [
             "Share of bandwidth: table rows that a batch touches and layers, with Adam's moments,",
-            "read and written once, and the rows' numbers, over the measured bandwidth of one core.",
+            "read and written once, and the rows' numbers, over one core's measured bandwidth.",
         ]
     return lines
 
