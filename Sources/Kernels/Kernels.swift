@@ -44,21 +44,11 @@ public enum Kernels {
     }()
 
     /// The variant in use.
-    public static var selected: Variant { selection.variant }
+    public static let selected = select(from: available, forced: mr_forced_isa().map { String(cString: $0) })
 
-    /// What is wrong with `METAREC_ISA`, if anything; the best variant is then in use instead.
-    public static var selectionProblem: String? { selection.problem }
-
-    private static let selection = select(
-        from: available, forced: mr_forced_isa().map { String(cString: $0) })
-
-    /// The variant named `forced`, or without a name the best.
-    static func select(from variants: [Variant], forced: String?) -> (variant: Variant, problem: String?) {
-        let best = variants[variants.count - 1]
-        guard let forced, !forced.isEmpty else { return (best, nil) }
-        if let variant = variants.first(where: { $0.isa == forced }) { return (variant, nil) }
-        let names = variants.map(\.isa).joined(separator: ", ")
-        return (best, "METAREC_ISA: '\(forced)' is not one of this processor's instruction sets: \(names)")
+    /// The variant named `forced`; the best without a name, or of a name that is none of theirs, of which Python warns.
+    static func select(from variants: [Variant], forced: String?) -> Variant {
+        variants.first { $0.isa == forced } ?? variants[variants.count - 1]
     }
 }
 

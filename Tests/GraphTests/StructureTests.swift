@@ -64,11 +64,11 @@ import Testing
                 == Plan(further, summed: [1], without: [.upperGram]).instructionCount)
     }
 
-    @Test(arguments: [(0, 3), (1, 1), (3, 0), (5, 2), (17, 9)])
-    func whatUpperLayersDoInsteadIsTheSame(sizes: (support: Int, query: Int)) throws {
+    @Test(arguments: [(0, 3), (1, 1), (3, 0), (5, 2), (17, 9)], [1, 2])
+    func whatUpperLayersDoInsteadIsTheSame(sizes: (support: Int, query: Int), steps: Int) throws {
         var generator = TestGenerator(9)
         let network = Network(widths: [4, 64, 64, 1])
-        let outputs = network.maml(steps: 1)
+        let outputs = network.maml(steps: steps)
         let rewritten = simplify(outputs)
         #expect(
             nominalMultiplyAdds(rewritten)

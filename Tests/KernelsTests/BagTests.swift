@@ -69,4 +69,35 @@ import Testing
             }
         }
     }
+
+    /// AVX2 and AVX-512 give the same bits.
+    @Test(arguments: Precision.allCases, [false, true])
+    func fusedVariantsAgreeInEveryBit(_ precision: Precision, _ bags: Bool) {
+        let (ids, offsets) = BagTests.ids(40, bags: bags)
+        for columns in awkward {
+            for isWeighted in [false, true] {
+                let results = Table.all.filter { $0.precision == precision && $0.isa.hasPrefix("avx") }.map { table in
+                    let weights = Matrix.random(precision, 1, 40, seed: 3)
+                    let values = Matrix.random(precision, 9, columns, seed: 4)
+                    let g = Matrix.random(precision, 40, columns, seed: 5)
+                    let out = Matrix(precision, 40, columns)
+                    let scattered = Matrix.random(precision, 9, columns, seed: 6)
+                    ids.withUnsafeBufferPointer { i in
+                        (offsets ?? [0]).withUnsafeBufferPointer { o in
+                            var bag = mr_bag(
+                                rows: 40, columns: Int64(columns), ids: i.baseAddress!,
+                                offsets: offsets == nil ? nil : o.baseAddress,
+                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil)
+                            table.kernels.bag(
+                                &bag, UnsafeRawPointer(values.pointer), Int64(columns), out.pointer, Int64(columns))
+                            table.kernels.bag_transposed(
+                                &bag, UnsafeRawPointer(g.pointer), Int64(columns), scattered.pointer, Int64(columns))
+                        }
+                    }
+                    return withExtendedLifetime((weights, values, g)) { out.bits + scattered.bits }
+                }
+                #expect(results.count < 2 || results[0] == results[1], "\(columns) columns, weighted \(isWeighted)")
+            }
+        }
+    }
 }

@@ -145,4 +145,26 @@ import Testing
             }
         }
     }
+
+    /// AVX2 and AVX-512 give the same bits for whatever functions follow each other: products and sums are not fused
+    /// in one and apart in the other.
+    @Test(arguments: Precision.allCases)
+    func arithmeticAgreesInEveryBit(_ precision: Precision) {
+        let tables = Table.all.filter { $0.precision == precision && $0.isa.hasPrefix("avx") }
+        for first in 0..<MR_FUNCTION_COUNT.rawValue {
+            for second in 0..<MR_FUNCTION_COUNT.rawValue {
+                let steps = [
+                    Step(function: mr_function(first), a: 0, b: 1, c: 2),
+                    Step(function: mr_function(second), a: 3, b: 2, c: 1),
+                ]
+                let results = tables.map { table in
+                    let inputs = (1...3).map { Input.full(Matrix.random(precision, 3, 37, seed: $0)) }
+                    let out = Matrix(precision, 3, 37)
+                    run(table, inputs, steps, [0.3], into: out)
+                    return out.values.map { $0.isNaN ? 0 : $0.bitPattern }
+                }
+                #expect(results.count < 2 || results[0] == results[1], "\(first), \(second)")
+            }
+        }
+    }
 }

@@ -95,7 +95,9 @@ import Testing
                     let x = Matrix.random(precision, n, m, seed: m)
                     table.kernels.solve_triangular(
                         Int64(n), Int64(m), UnsafeRawPointer(l.pointer), Int64(n), x.pointer, Int64(m), flag)
-                    return l.bits + x.bits
+                    let out = Matrix(precision, 1, 1)
+                    table.kernels.log_determinant(Int64(n), UnsafeRawPointer(l.pointer), Int64(n), out.pointer)
+                    return l.bits + x.bits + out.bits
                 }
                 #expect(results[0] == results[1], "[\(n), \(m)]")
             }

@@ -68,6 +68,19 @@ import Testing
         }
     }
 
+    /// AVX2 and AVX-512 give the same bits.
+    @Test func fusedVariantsAgreeInEveryBit() {
+        let tables = Table.all.filter { $0.precision == .double && $0.isa.hasPrefix("avx") }
+        let results = tables.map { table in
+            let means = Matrix(.double, 2, 32) { part, row in 0.3 + 5.4 * Double((row * 7 + part * 3) % 31) / 31 }
+            let variances = Matrix(.double, 2, 32) { part, row in exp(-1 + 4 * Double((row * 5 + part) % 31) / 31) }
+            let p = Matrix(.double, 4, 32) { level, row in [0.1, 0, 0.6, 0.3][(level + row) % 4] }
+            run(table, 32, means, variances, p, [0.3, 0.2])
+            return p.bits
+        }
+        #expect(results.count < 2 || results[0] == results[1])
+    }
+
     private func run(
         _ table: Table, _ rows: Int, _ means: Matrix, _ variances: Matrix, _ p: Matrix, _ weights: [Double]
     ) {

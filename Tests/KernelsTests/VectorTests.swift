@@ -86,7 +86,9 @@ import Testing
             let x = Matrix.random(precision, 1, n, seed: 1)
             let g = Matrix.random(precision, 1, n, seed: 3)
             table.kernels.axpy(Int64(n), 0.3, UnsafeRawPointer(x.pointer), g.pointer)
-            results.append(g.bits)
+            let squares = Matrix.random(precision, 1, 59, seed: 4)
+            table.kernels.add_squares(17, 59, UnsafeRawPointer(x.pointer), 59, squares.pointer)
+            results.append(g.bits + squares.bits)
         }
         #expect(results.count < 2 || results[0] == results[1])
     }

@@ -42,6 +42,21 @@ import Testing
         }
     }
 
+    /// What the inner loop leaves alone is not differentiated in it: a further step of ANIL costs a few products of the
+    /// support's 64 activations with a vector, and Gram matrices of theirs, but none of a layer below the head.
+    @Test(arguments: [1, 2]) func anil(order: Int) throws {
+        func cost(steps: Int) throws -> Int {
+            let options: [String: OptionValue] = [
+                "algorithm": .text("anil"), "algorithm.inner_steps": .numbers([Double(steps)]),
+                "algorithm.order": .numbers([Double(order)]),
+            ]
+            return try training(options).multiplyAdds(sizes: [36, 10, 46] + Array(repeating: 50, count: 8))
+        }
+        let further = try (cost(steps: 9) - cost(steps: 5)) / 4
+        #expect(further > 0 && further <= 4 * order * 36 * (64 + 36))
+        #expect(further < 36 * 64 * 64 / 4)
+    }
+
     @Test func fineTune() throws {
         let plan = try training(["algorithm": .text("joint_training")])
         #expect(plan.instructionCount == 69)

@@ -10,6 +10,7 @@ from workload import BLOCK, Algorithm, Workload
 GROWTH: dict[str, dict[int, dict[str, Any]]] = {
     "threads": {1: {}, 2: {}},
     "threads, 5 steps": {1: {}, 2: {}},
+    "threads, batches of 128": {n: {"tasks": 512, "batch_size": 128} for n in (1, 2)},
     "tasks per batch": {n: {"tasks": max(4 * n, 64), "batch_size": n} for n in (8, 32, 128, 512)},
     "support rows": {n: {"lengths": (n, n)} for n in (4, 16, 64, 256)},
     "hidden width": {n: {"hidden": n} for n in (16, 64, 256)},

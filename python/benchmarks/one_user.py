@@ -41,10 +41,12 @@ def calls(model: mr.ColdStart, items: Any, ratings: Any) -> dict[str, Callable[[
     user, data = model.adapt(items, ratings), model._data
     codes = np.arange(data.item_count, dtype=np.int32)
     everything = data.item_ids(codes)
+    some = everything[:1000]
     found: dict[str, Callable[[], Any]] = {
         "adapt": lambda: model.adapt(items, ratings),
         "adapt, score all": lambda: model.adapt(items, ratings).predict(everything),
         "recommend(10)": lambda: user.recommend(10),
+        "recommend(10) of 1,000": lambda: user.recommend(10, candidates=some),
         f"recommend(10, shortlist={SHORTLIST})": lambda: user.recommend(10, shortlist=SHORTLIST),
     }
     if not model.factorisation:

@@ -42,13 +42,14 @@ class Remote:
         """Set up training; False if the system does not do this algorithm."""
         options = {name: getattr(workload, name) for name in workload.__dataclass_fields__}
         answer = self.call("prepare", workload=options, algorithm=[algorithm.name, algorithm.steps])
+        self.first = {"prepare_seconds": answer.get("seconds", 0.0)}
         return bool(answer["supported"])
 
     def gradient(self) -> Parameters:
         """Return the meta-gradient of the first batch."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "gradient.npz")
-            self.call("gradient", path=str(path))
+            self.first.setdefault("gradient_seconds", self.call("gradient", path=str(path)))
             with np.load(path) as arrays:
                 return dict(arrays)
 

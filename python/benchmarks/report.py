@@ -87,13 +87,14 @@ def _ratio(row: dict[str, Any], peer: str, what: str) -> float:
 
 def _facts(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "| | threads | system | import, s | first 4 outer steps, s | peak memory, MB "
-        "| difference from metarec |",
-        "|---|---:|---|---:|---:|---:|---:|",
+        "| | threads | system | import, s | set up, s | first gradient, s | first 4 outer steps, s "
+        "| peak memory, MB | difference from metarec |",
+        "|---|---:|---|" + "---:|" * 6,
     ]
     for row in rows:
         lines += [
             f"| {row['algorithm']} | {row['threads']} | {name} | {facts['import_seconds']:.2f} "
+            f"| {facts['prepare_seconds']:.3f} | {facts['gradient_seconds']:.3f} "
             f"| {facts['first_seconds']:.3f} | {facts['peak_mb']:.0f} | {facts['difference']:.0e} |"
             for name, facts in row["systems"].items()
         ]

@@ -68,7 +68,8 @@ def main() -> None:
     peak = machine.measure()
     results |= {"peak": peak.flops, "bandwidth": peak.bandwidth, "peak_by": peak.how}
     if options.add and (options.out / "speed.json").exists():
-        results |= json.loads((options.out / "speed.json").read_text())
+        earlier = json.loads((options.out / "speed.json").read_text())
+        results |= earlier | {"command": f"{earlier['command']}`, `{results['command']}"}
     if "training" in options.only:
         for algorithm in algorithms:
             for count in threads:
@@ -117,6 +118,7 @@ def _training(
                 found[name][what] = rates
         for system in systems:
             found[system.name] |= system.call("facts") | {
+                **system.first,
                 "first_seconds": first[system.name],
                 "difference": differences.get(system.name, 0.0),
             }

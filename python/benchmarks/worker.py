@@ -54,10 +54,15 @@ class Worker:
         self.system.prepare(self.workload, self.algorithm)
         return {"supported": True, "seconds": time.perf_counter() - started}
 
-    def gradient(self, path: str) -> None:
+    def gradient(self, path: str) -> float:
+        """Write the first batch's meta-gradient, and return its seconds; the first may compile."""
         import numpy as np
 
-        np.savez(path, **self.system.gradient(0))
+        started = time.perf_counter()
+        gradient = self.system.gradient(0)
+        seconds = time.perf_counter() - started
+        np.savez(path, **gradient)
+        return seconds
 
     def run(self, what: str, count: int, clock: str = "wall") -> float:
         """Seconds of "gradients" or "steps", on the clock or of the processor."""

@@ -25,6 +25,7 @@ from metarec.factorisation import BayesianMF
 from metarec.features import Bag, Categorical, Dense, FeatureTable
 from metarec.files import load
 from metarec.implicit import ImplicitColdStart
+from metarec.instruction_set import check_forced
 from metarec.learner import MetaLearner
 from metarec.negatives import Negatives
 from metarec.presets import FineTune, MeLU
@@ -77,6 +78,8 @@ __all__ = [
     "text",
     "tune",
 ]
+
+check_forced()
 
 
 def __getattr__(name: str) -> Any:

@@ -196,9 +196,7 @@ class AdaptedUser:
             codes = model._item_codes(names)
             if len(codes) == 0:
                 raise InvalidValueError("candidates: expected at least one item, got none")
-            # By id, for unknown items have no code of their own.
-            out = set(excluded.tolist())
-            kept = np.array([name not in out for name in names.tolist()], np.bool_)
+            kept = ~_among(names, excluded)  # by id, for unknown items have no code of their own
         scores = self._scores(codes, kept, None if shortlist is None else max(shortlist, k))
         best = _best(scores, k, kept & ~np.isnan(scores))
         if names is not None:
@@ -226,6 +224,14 @@ class AdaptedUser:
 
     def __repr__(self) -> str:
         return f"AdaptedUser({type(self._model).__name__}, {len(self._rated)} ratings)"
+
+
+def _among(ids: NDArray[Any], some: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of the ids are among some."""
+    if ids.dtype == some.dtype == np.int64:
+        return np.isin(ids, some)
+    known = set(some.tolist())
+    return np.array([each in known for each in ids.tolist()], np.bool_)
 
 
 def _best(scores: NDArray[np.floating[Any]], k: int, kept: NDArray[np.bool_]) -> NDArray[np.intp]:

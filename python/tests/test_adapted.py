@@ -170,6 +170,7 @@ def test_candidates_and_what_is_excluded(model):
     ann = model.adapt([3, "new"], [5, 1])
     assert set(ann.recommend(candidates=[3, 4, "new", "newer"]).items) == {4, "newer"}
     assert set(ann.recommend(candidates=[3, 4], exclude=[4, 17, "other"]).items) == {3}
+    assert set(ann.recommend(candidates=[3, 4, -7, 10**9], exclude=[4, 10**9]).items) == {3, -7}
     assert set(ann.recommend(candidates=iter([3, 4]), exclude=iter([])).items) == {3, 4}
     assert not {4, 5} & set(ann.recommend(k=40, exclude=[4, 5, "other"]).items)
     assert len(ann.recommend(candidates=[3])) == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -45,6 +46,21 @@ def test_each_instruction_set_trains_and_the_wide_ones_to_the_same_bits(dtype):
         assert predictions == pytest.approx(here["baseline"][2], rel=tolerance, abs=tolerance), isa
     if "avx2" in here and "avx512" in here:
         assert here["avx2"][1] == here["avx512"][1]
+
+
+def test_another_name_is_warned_of():
+    found = [
+        subprocess.run(
+            [sys.executable, "-W", "always", "-c", "import metarec"],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"METAREC_ISA": isa, "PYTHONPATH": ":".join(filter(None, sys.path))},
+            check=True,
+        ).stderr
+        for isa in ("avx9000", "baseline", "")
+    ]
+    assert re.search(r"METAREC_ISA: .*, got 'avx9000'; \w+ is in use", found[0])
+    assert "METAREC_ISA" not in found[1] + found[2]
 
 
 def test_the_best_instruction_set_is_in_use_unless_one_is_forced():
