@@ -1,18 +1,39 @@
-"""Where the time of one task goes: the table of docs/profile.md.
+"""Where the time of one task goes: the tables of docs/profile.md.
 
     python python/benchmarks/instructions.py [maml-1 | maml-5 | fomaml-1 | ...]
 
-The instructions of the training plan on the first meta-batch of the workload, one thread, and the
-processor time of a whole outer step beside them.
+The instructions of the training plan on the first meta-batch of the workload, one thread, each and
+by kind, and the processor time of a whole outer step beside them.
 """
 
+import re
 import sys
 import time
+from collections.abc import Iterable
 
 import machine
+import numpy as np
 from peers.metarec_ import Metarec
 from worker import limit
 from workload import ALGORITHMS, Workload
+
+from metarec.profile import InstructionCost
+
+TASK_ROWS = {"S", "Q"}
+PRODUCTS = (
+    "forward and back through a layer, S or Q rows",
+    "gradients of weights",
+    "Gram matrices",
+    "Gram matrices times rows",
+    "products with one row, column or rank",
+)
+OTHERS = {
+    "chain": "element-wise chains",
+    "transpose": "transposes",
+    "bag": "embeddings: gather, and back",
+    "bagTransposed": "embeddings: gather, and back",
+    "sum": "sums",
+}
 
 
 def main() -> None:
@@ -27,8 +48,39 @@ def main() -> None:
     step = 1e6 * (time.process_time() - started) / 10 / workload.tasks
     profile = system.learner.profile(system.batches[0])
     peak = machine.measure().fastest
-    print(profile)
+    print(profile, "", *by_kind(profile), "", sep="\n")
     print(f"{algorithm}: peak {peak:.0f} GFLOP/s; whole outer step, per task: {step:.1f} µs")
+
+
+def by_kind(costs: Iterable[InstructionCost]) -> list[str]:
+    """Return a table of instructions, microseconds, share and GFLOP/s of each kind."""
+    kinds = {name: np.zeros(3) for name in (*PRODUCTS, *OTHERS.values())}
+    for cost in costs:
+        kinds[kind(cost.instruction)] += cost.calls, cost.microseconds, cost.multiply_adds
+    lines = ["| | instructions | µs | | GFLOP/s |", "|---|---:|---:|---:|---:|"]
+    whole = sum(kinds.values())
+    for name, (calls, microseconds, products) in [*kinds.items(), ("**all**", whole)]:
+        rate = f"{2e-3 * products / max(microseconds, 1e-9):.0f}" if products else ""
+        share = microseconds / whole[1]
+        lines.append(f"| {name} | {calls:.0f} | {microseconds:.1f} | {share:.0%} | {rate} |")
+    return lines
+
+
+def kind(instruction: str) -> str:
+    """Return what an instruction is for, by the shapes in its text."""
+    what, _, rest = instruction.partition(" ")
+    if what != "gemm":
+        return OTHERS[what]
+    shapes = re.findall(r"\[(\w+), (\w+)\]('?)", rest)
+    (rows, columns, _), (first, second, transposed) = shapes[:2]
+    inner = first if transposed else second
+    if "1" in (rows, columns, inner):
+        return PRODUCTS[4]
+    if not {rows, columns} - TASK_ROWS:
+        return PRODUCTS[2]
+    if inner in TASK_ROWS:
+        return PRODUCTS[3 if rows in TASK_ROWS else 1]
+    return PRODUCTS[0]
 
 
 if __name__ == "__main__":
