@@ -61,8 +61,8 @@ extension Product {
             if m == 1 && left >= 4 {
                 Panel<E, 4>.run(self, j, atMost: 1)
                 j += 4 * width
-            } else if m <= 3 && left >= 2 {
-                Panel<E, 2>.run(self, j, atMost: 3)
+            } else if m <= 2 && left >= 2 {
+                Panel<E, 2>.run(self, j, atMost: 2)
                 j += 2 * width
             } else {
                 Panel<E, 1>.run(self, j, atMost: 6)
@@ -105,7 +105,7 @@ private enum Panel<E: KernelElement, let vectors: Int> {
             switch rows {
             case 1: Tile<E, 1, vectors>.run(p, i, j)
             case 2 where most > 1: Tile<E, 2, vectors>.run(p, i, j)
-            case 3 where most > 1: Tile<E, 3, vectors>.run(p, i, j)
+            case 3 where most > 2: Tile<E, 3, vectors>.run(p, i, j)
             case 4 where most > 3: Tile<E, 4, vectors>.run(p, i, j)
             case 5 where most > 3: Tile<E, 5, vectors>.run(p, i, j)
             case 6 where most > 3: Tile<E, 6, vectors>.run(p, i, j)

@@ -1,6 +1,6 @@
 """Where the time of one task goes: the tables of docs/profile.md.
 
-    python python/benchmarks/instructions.py [maml-1 | maml-5 | fomaml-1 | ...]
+    python python/benchmarks/instructions.py [maml-1 | maml-5 | fomaml-1 | ... | rows]
 
 The instructions of the training plan on the first meta-batch of the workload, one thread, each and
 by kind, and the processor time of a whole outer step beside them.
@@ -38,8 +38,11 @@ OTHERS = {
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "maml-1"
-    algorithm = next(a for a in ALGORITHMS if f"{a.name}-{a.steps}" == name)
     limit(1)
+    if name == "rows":
+        print(*by_rows(), sep="\n")
+        return
+    algorithm = next(a for a in ALGORITHMS if f"{a.name}-{a.steps}" == name)
     workload, system = Workload(), Metarec(1)
     system.prepare(workload, algorithm)
     system.steps(len(workload.batches))
@@ -63,6 +66,23 @@ def by_kind(costs: Iterable[InstructionCost]) -> list[str]:
         rate = f"{2e-3 * products / max(microseconds, 1e-9):.0f}" if products else ""
         share = microseconds / whole[1]
         lines.append(f"| {name} | {calls:.0f} | {microseconds:.1f} | {share:.0%} | {rate} |")
+    return lines
+
+
+def by_rows() -> list[str]:
+    """Return a table of the large products' GFLOP/s in tasks of one length, exact MAML, 1 step."""
+    lines = [f"| support rows | {' | '.join(PRODUCTS[:2])} | peak |", "|---:|---:|---:|---:|"]
+    for rows in (1, 2, 3, 5, 10, 16, 36, 64, 100):
+        workload, system = Workload(tasks=32, lengths=(rows, rows)), Metarec(1)
+        system.prepare(workload, ALGORITHMS[0])
+        profile = system.learner.profile(system.batches[0])
+        rates = []
+        for name in PRODUCTS[:2]:
+            # The query has ten rows whatever the support has.
+            costs = [c for c in profile if kind(c.instruction) == name and "S" in c.instruction]
+            products = sum(cost.multiply_adds for cost in costs)
+            rates.append(f"{2e-3 * products / sum(cost.microseconds for cost in costs):.0f}")
+        lines.append(f"| {rows} | {' | '.join(rates)} | {machine.measure().fastest:.0f} |")
     return lines
 
 
