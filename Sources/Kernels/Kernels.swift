@@ -8,8 +8,8 @@ import KernelsAVX512
 
 /// The kernel tables, one per instruction set, and the choice among them.
 ///
-/// The best variant that the processor runs is taken once, at first use; `METAREC_ISA` (`baseline`, `avx2`, `avx512`)
-/// forces one.
+/// The best variant that the processor runs is taken once, at first use (in Python on import); `METAREC_ISA`
+/// (`baseline`, `avx2`, `avx512`) forces one.
 public enum Kernels {
     /// The kernels of one instruction set.
     public struct Variant: Sendable {

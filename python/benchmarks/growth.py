@@ -49,7 +49,7 @@ def measure_growth(clock: str, *, short: bool) -> list[dict[str, Any]]:
                 "what": what,
                 "size": size,
                 "microseconds": float(np.median(times)),
-                "traffic": workload.traffic,
+                "traffic": workload.traffic(algorithm),
             }
             for size, workload, _, times in workers
         ]

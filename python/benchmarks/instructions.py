@@ -57,7 +57,7 @@ def main() -> None:
 
 def by_kind(costs: Iterable[InstructionCost]) -> list[str]:
     """Return a table of instructions, microseconds, share and GFLOP/s of each kind."""
-    kinds = {name: np.zeros(3) for name in (*PRODUCTS, *OTHERS.values())}
+    kinds = {name: np.zeros(3) for name in (*PRODUCTS, *OTHERS.values(), "others")}
     for cost in costs:
         kinds[kind(cost.instruction)] += cost.calls, cost.microseconds, cost.multiply_adds
     lines = ["| | instructions | µs | | GFLOP/s |", "|---|---:|---:|---:|---:|"]
@@ -90,7 +90,7 @@ def kind(instruction: str) -> str:
     """Return what an instruction is for, by the shapes in its text."""
     what, _, rest = instruction.partition(" ")
     if what != "gemm":
-        return OTHERS[what]
+        return OTHERS.get(what, "others")
     shapes = re.findall(r"\[(\w+), (\w+)\]('?)", rest)
     (rows, columns, _), (first, second, transposed) = shapes[:2]
     inner = first if transposed else second

@@ -88,7 +88,6 @@ def main() -> None:
         _write(results, options.out)
     if "growth" in options.only:
         results["growth"] = measure_growth(options.clock, short=options.short)
-        results["bandwidth"] = peak.bandwidth
         _write(results, options.out)
     if "whole" in options.only:
         results["whole"] = measure_whole(short=options.short)
@@ -133,7 +132,7 @@ def _training(
         "threads": threads,
         "mflop": algorithm.flops(mean_support, workload.query_rows) / 1e6,
         "peak": peak.flops,
-        "traffic": workload.traffic,
+        "traffic": workload.traffic(algorithm),
         "bandwidth": peak.bandwidth,
         "systems": found,
     }

@@ -171,17 +171,17 @@ class Workload:
             self.user_ids[self.user_index[numbers]],
         )
 
-    @cached_property
-    def traffic(self) -> float:
+    def traffic(self, algorithm: Algorithm) -> float:
         """Bytes that an outer step with Adam reads or writes for a task, each at least once.
 
         Parameters, first and second moments of the table rows that a batch touches and of the
         layers are read and written; the rows' item numbers, features and targets are read.
         """
-        layers = sum(p.size for n, p in self.parameters.items() if not n.startswith("embedding."))
+        layers = (len(self.fields) * self.embedding_dim + self.hidden + 3) * self.hidden + 1
         numbers = 0
         for batch in map(self.batch, range(len(self.batches))):
-            parts = [ids for ids, _ in (*batch.support, *batch.query)]
+            queries = [] if algorithm.name == "reptile" else batch.query
+            parts = [ids for ids, _ in (*batch.support, *queries)]
             columns = [*np.concatenate(parts).T, *batch.user.T]
             touched = sum(len(np.unique(column)) for column in columns)
             read = sum(ids.size + 2 * len(ids) for ids in parts) + batch.user.size

@@ -196,7 +196,8 @@ class Entities:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but what is made again when it is asked for."""
-        return {**self.__dict__, "_rows": {}}
+        state = {name: value for name, value in self.__dict__.items() if name != "_unknown"}
+        return state | {"_rows": {}}
 
     def _transform(self, transform: Transform, field: Field, value: Any, name: str) -> Field:
         boxed = np.empty(1, object)

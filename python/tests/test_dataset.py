@@ -79,17 +79,22 @@ def test_tables_are_borrowed():
 
 
 def test_rows_of_values_are_kept_apart():
-    users = FeatureTable(
-        {name: Categorical(np.arange(3, dtype=np.int32), 3) for name in ("age", "job")}
-    )
-    data = Dataset.from_arrays([0, 1, 2], [0, 0, 1], [1, 2, 3], users=users)
+    users = {"user": [0, 1, 2], "age": [9, 5, 2], "job": [0, 2, 1]}
+    ratings = {"user": [0, 1, 2], "item": [0, 0, 1], "rating": [1, 2, 3]}
+    kinds = dict.fromkeys(("age", "job"), "categorical")
+    data = Dataset.from_frames(ratings, users=users, fields=kinds)
+    at = {
+        name: {value: int(field.ids[row]) for row, value in enumerate(users[name])}
+        for name, field in data.users.fields.items()
+    }
+    assert at["age"][2] != at["job"][2]
     for _ in range(2):
         row = data.user_features({"age": 2, "job": 1})
-        assert [row[name].ids.tolist() for name in ("age", "job")] == [[2], [1]]
-        row = data.user_features({"age": 9, "job": 2})
-        assert [row[name].ids.tolist() for name in ("age", "job")] == [[-1], [2]]
+        assert [row[name].ids[0] for name in ("age", "job")] == [at["age"][2], at["job"][1]]
+        row = data.user_features({"age": 7, "job": 2})
+        assert [row[name].ids[0] for name in ("age", "job")] == [-1, at["job"][2]]
         for same in (2.0, np.int32(2)):
-            assert data.user_features({"age": same})["age"].ids.tolist() == [2]
+            assert data.user_features({"age": same})["age"].ids[0] == at["age"][2]
         for nothing in (None, float("nan")):
             assert data.user_features({"age": nothing, "job": 0})["age"].ids.tolist() == [-1]
         with pytest.raises(InvalidTypeError, match=r"user\['age'\]: expected hashable"):
@@ -98,8 +103,9 @@ def test_rows_of_values_are_kept_apart():
             data.user_features({"age": 2, "ages": 2})
     with pytest.raises(ValueError, match="read-only"):
         row["job"].ids[0] = 0
-    again = copy.deepcopy(data).user_features({"age": 2, "job": 1})
-    assert not again["age"].ids.flags.writeable
+    again = copy.deepcopy(data).user_features({"age": 2, "job": 7})
+    for name in ("age", "job"):
+        assert not again[name].ids.flags.writeable
     assert not np.shares_memory(again["age"].ids, data.user_features({"age": 2})["age"].ids)
 
 
