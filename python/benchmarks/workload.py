@@ -171,13 +171,23 @@ class Workload:
             self.user_ids[self.user_index[numbers]],
         )
 
+    @property
+    def layers(self) -> dict[str, tuple[int, int]]:
+        """Rows and columns of the weights; each layer has a bias besides."""
+        inputs = self.embedding_dim * len(self.fields)
+        return {
+            "dense0": (inputs, self.hidden),
+            "dense1": (self.hidden, self.hidden),
+            "head": (self.hidden, 1),
+        }
+
     def traffic(self, algorithm: Algorithm) -> float:
         """Bytes that an outer step with Adam reads or writes for a task, each at least once.
 
         Parameters, first and second moments of the table rows that a batch touches and of the
         layers are read and written; the rows' item numbers, features and targets are read.
         """
-        layers = (len(self.fields) * self.embedding_dim + self.hidden + 3) * self.hidden + 1
+        layers = sum((rows + 1) * columns for rows, columns in self.layers.values())
         numbers = 0
         for batch in map(self.batch, range(len(self.batches))):
             queries = [] if algorithm.name == "reptile" else batch.query
@@ -192,17 +202,13 @@ class Workload:
     def parameters(self) -> Parameters:
         """What everybody starts from, under metarec's names."""
         generator = np.random.default_rng(self.seed + 8)
-        width, hidden = self.embedding_dim, self.hidden
         found: Parameters = {
-            f"embedding.{name}": generator.normal(0, 0.1, (size, width)).astype(np.float32)
+            f"embedding.{name}": generator.normal(0, 0.1, (size, self.embedding_dim)).astype(
+                np.float32
+            )
             for name, size in self.fields.items()
         }
-        inputs = width * len(self.fields)
-        for name, (rows, columns) in {
-            "dense0": (inputs, hidden),
-            "dense1": (hidden, hidden),
-            "head": (hidden, 1),
-        }.items():
+        for name, (rows, columns) in self.layers.items():
             bound = np.sqrt(6 / rows)
             found[f"{name}.weight"] = generator.uniform(-bound, bound, (rows, columns)).astype(
                 np.float32

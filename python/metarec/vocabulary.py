@@ -40,8 +40,7 @@ def as_values(values: Iterable[Any], name: str) -> NDArray[Any]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise InvalidTypeError(f"{name}: expected a sequence, got {type(values).__name__}")
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    kinds = set(map(type, listed))
-    if kinds and (kinds == {int} or all(issubclass(kind, (int, np.integer)) for kind in kinds)):
+    if listed and all(issubclass(kind, (int, np.integer)) for kind in set(map(type, listed))):
         try:
             return np.asarray(listed, np.int64)
         except OverflowError:
