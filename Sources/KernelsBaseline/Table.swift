@@ -34,8 +34,8 @@ public nonisolated(unsafe) let floatKernels = allocate(
         log_sum_exp: { rows, columns, a, aRow, out, outRow in
             Reduction<Float>.logSumExp(Int(rows), Int(columns), typed(a), Int(aRow), typed(out), Int(outRow))
         },
-        bag: { bag, table, tableRow, out, outRow in
-            Bag<Float>(bag).gather(typed(table), Int(tableRow), typed(out), Int(outRow))
+        bag: { bag, table, tableRow, out, outRow, adds in
+            Bag<Float>(bag).gather(typed(table), Int(tableRow), typed(out), Int(outRow), adds: adds != 0)
         },
         bag_transposed: { bag, g, gRow, table, tableRow in
             Bag<Float>(bag).scatter(typed(g), Int(gRow), typed(table), Int(tableRow))
@@ -91,8 +91,8 @@ public nonisolated(unsafe) let doubleKernels = allocate(
         log_sum_exp: { rows, columns, a, aRow, out, outRow in
             Reduction<Double>.logSumExp(Int(rows), Int(columns), typed(a), Int(aRow), typed(out), Int(outRow))
         },
-        bag: { bag, table, tableRow, out, outRow in
-            Bag<Double>(bag).gather(typed(table), Int(tableRow), typed(out), Int(outRow))
+        bag: { bag, table, tableRow, out, outRow, adds in
+            Bag<Double>(bag).gather(typed(table), Int(tableRow), typed(out), Int(outRow), adds: adds != 0)
         },
         bag_transposed: { bag, g, gRow, table, tableRow in
             Bag<Double>(bag).scatter(typed(g), Int(gRow), typed(table), Int(tableRow))

@@ -50,7 +50,6 @@ private struct RowSums: ~Copyable {
     var touched = RowSet()
     var values = Scratch()
     private var numbers = Scratch()
-    private var weights = Scratch()
 
     mutating func add(
         _ rows: UnsafePointer<Int32>, count n: Int, _ gradient: UnsafeRawPointer, columns: Int, _ scale: Double,
@@ -63,11 +62,9 @@ private struct RowSums: ~Copyable {
         values.reserve(byteCount: touched.count * stride, keeping: known * stride)
         (values.pointer + known * stride).initializeMemory(
             as: UInt8.self, repeating: 0, count: (touched.count - known) * stride)
-        weights.reserve(byteCount: n * precision.elementSize)
-        let kernels = precision.kernels.pointee
-        kernels.fill(1, Int64(n), scale, weights.pointer, Int64(n))
         var bag = mr_bag(
-            rows: Int64(n), columns: Int64(columns), ids: numbers, offsets: nil, weights: weights.pointer)
-        kernels.bag_transposed(&bag, gradient, Int64(columns), values.pointer, Int64(columns))
+            rows: Int64(n), columns: Int64(columns), ids: numbers, offsets: nil, weights: nil, alpha: scale)
+        precision.kernels.pointee.bag_transposed(
+            &bag, gradient, Int64(columns), values.pointer, Int64(columns))
     }
 }

@@ -77,6 +77,11 @@ struct Model {
         }
     }
 
+    /// How many rows every table has, by the symbol of how many a task touches.
+    var tableRows: [Symbol: Int] {
+        Dictionary(uniqueKeysWithValues: tables.indices.map { (.table($0), specs[tables[$0].parameter].rows) })
+    }
+
     /// What training hides more often than other values.
     var dropout: FieldDropout? { backbone.dropout(items: items) }
 

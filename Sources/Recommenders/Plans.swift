@@ -15,10 +15,13 @@ struct Plans {
     let supportLosses: Plan
 
     init(_ model: Model) throws {
-        func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan { try Plan(outputs(model.trace())) }
+        func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan {
+            try Plan(outputs(model.trace()), tableRows: model.tableRows)
+        }
         let objective = model.algorithm.metaObjective(model.trace(training: true).task)
         let layers = model.specs.indices.filter { !model.specs[$0].isTable }
-        training = try Plan([objective.loss] + objective.gradients, summed: Set(layers.map { 1 + $0 }))
+        training = try Plan(
+            [objective.loss] + objective.gradients, summed: Set(layers.map { 1 + $0 }), tableRows: model.tableRows)
         prediction = try compile { trace in
             let output = model.algorithm.output(trace.task)
             return [trace.predictions(output, trace.task.θ)]

@@ -36,10 +36,10 @@ final class TaskMemory {
             let size = touched.count * table.columns * store.precision.elementSize
             rows[number].reserve(byteCount: size)
             var bag = mr_bag(
-                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil, weights: nil
-            )
+                rows: Int64(touched.count), columns: Int64(table.columns), ids: touched.rows, offsets: nil,
+                weights: nil, alpha: 1)
             store.precision.kernels.pointee.bag(
-                &bag, parameter.pointer, Int64(table.columns), rows[number].pointer, Int64(table.columns))
+                &bag, parameter.pointer, Int64(table.columns), rows[number].pointer, Int64(table.columns), 0)
         }
     }
 

@@ -44,6 +44,49 @@ import Testing
         #expect(try kernels(x.square.mean) == [.chain, .sum])
     }
 
+    /// Gathers and scatters take a factor and one addend.
+    @Test func bagsAddToWhatIsThere() throws {
+        let indices = Indices(0, rows: .support)
+        let table = graph.input(0, Shape(.symbol(.table(0)), 4))
+        var generator = TestGenerator(6)
+        let task = TestTask(
+            sizes: [.support: 7, .table(0): 3],
+            inputs: [(3, 4), (7, 4)].map { Matrix.random($0.0, $0.1, using: &generator) },
+            indices: [
+                IndexRows(ids: [0, 2, -1, 1, 1, 0, 2]), IndexRows(ids: [1, 2], offsets: [0, 2], weights: [0.5]),
+            ])
+        func texts(_ outputs: Value..., sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
+            let program = try TestProgram(outputs, tasks: [task], .double)
+            for (a, b) in zip(try program.results()[0], interpret(outputs, task: task)) {
+                #expect(a.distance(to: b) < 1e-12 * (1 + b.magnitude), sourceLocation: sourceLocation)
+            }
+            return program.plan.instructions.map(program.plan.text)
+        }
+        let bag = table.bag(indices)
+        let scattered = gradients(of: (y * bag).sum, with: [table])[0]
+        #expect(try texts(3 * bag) == ["bag [S, 4]"])
+        #expect(try texts(3 * bag + y) == ["bag [S, 4] + addend"])
+        #expect(try texts(y - bag) == ["bag [S, 4] + addend"])
+        #expect(try texts(y.tanh - 2 * bag) == ["chain [S, 4]: tanh", "bag [S, 4] + addend"])
+        #expect(try texts(scattered.scaled(by: .inverseSize(.support))) == ["bagTransposed [U0, 4]"])
+        #expect(try texts(table - 3 * scattered) == ["bagTransposed [U0, 4] + addend"])
+        #expect(try texts(bag - y) == ["bag [S, 4]", "chain [S, 4]: subtract"])
+        #expect(try texts(bag + y, bag) == ["bag [S, 4]", "chain [S, 4]: add"])
+        // In a part of a whole, to what lies elsewhere; over a scatter that dies, and to what is read again or is a view.
+        #expect(try texts(concatenate([y.square, bag + y])) == ["bag [S, 4] + addend", "chain [S, 4]: square"])
+        let other = gradients(of: (y.square * bag).sum, with: [table])[0]
+        #expect(try texts(scattered + other).filter { $0.hasPrefix("bag") }.count == 2)
+        #expect(try texts(scattered + other, other).last == "bagTransposed [U0, 4] + addend")
+        let wide = concatenate([y.tanh, y.exp])
+        #expect(try texts(wide, bag + wide.slice(columns: 4..<8)).last == "bag [S, 4] + addend")
+        // One row: what is added is no bias, and what is taken away is taken.
+        let one = table.bag(Indices(1, rows: 1))
+        let row = y.sumOverRows
+        #expect(try texts(one - row).sorted() == ["bag [1, 4]", "chain [1, 4]: subtract", "sum [S, 4]"])
+        #expect(try texts(row - one) == ["sum [S, 4]", "bag [1, 4] + addend"])
+        #expect(try texts(2 * one + row) == ["sum [S, 4]", "bag [1, 4] + addend"])
+    }
+
     /// What is taken away changes the sign of all that it is made of.
     @Test func whatIsTakenAwayHasTheOtherSign() throws {
         #expect(try kernels(z - (x.matmul(w) - bias)) == [.gemm])

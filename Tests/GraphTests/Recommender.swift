@@ -6,6 +6,7 @@ import TestSupport
 /// made for.
 struct Recommender {
     static let (table, items, users, hidden) = (9, 40, 24, 16)
+    static let tableRows = [Symbol.table(0): table, .table(1): table, .table(2): table]
     let graph = Graph()
 
     /// Two item tables and a user table as inputs; three layers as parameters.
@@ -48,7 +49,10 @@ struct Recommender {
         }
     }
 
-    static func task(support: Int, query: Int, using generator: inout TestGenerator) -> TestTask {
+    /// With no table rows, all ids are unknown.
+    static func task(
+        support: Int, query: Int, table: Int = table, using generator: inout TestGenerator
+    ) -> TestTask {
         func ids(_ count: Int) -> IndexRows {
             IndexRows(ids: (0..<count).map { _ in Int32.random(in: -1..<Int32(table), using: &generator) })
         }

@@ -17,7 +17,8 @@ import Testing
         let tasks = Self.sizes.map { Recommender.task(support: $0.0, query: $0.1, using: &generator) }
         let expected = tasks.map { interpret(outputs, parameters: parameters, task: $0) }
         for leftOut in Self.sets {
-            let found = try evaluate(outputs, without: leftOut, parameters: parameters, tasks: tasks)
+            let found = try evaluate(
+                outputs, tableRows: Recommender.tableRows, without: leftOut, parameters: parameters, tasks: tasks)
             for task in tasks.indices {
                 for (place, (a, b)) in zip(found[task], expected[task]).enumerated() {
                     #expect(
@@ -53,7 +54,8 @@ import Testing
                 ? Network(widths: [4, 64, 64, 1]).maml(steps: steps)
                 : Recommender().maml(steps: steps, firstOrder: firstOrder)
             let costs = try ([[], [leftOut]] as [Set<Rewrite>]).map { without in
-                let plan = try Plan(outputs, summed: [1, 2, 3, 4], without: without)
+                let plan = try Plan(
+                    outputs, summed: [1, 2, 3, 4], tableRows: Recommender.tableRows, without: without)
                 let sizes = [36, 10, 46, 9, 9, 9]
                 return leftOut == .inPlace
                     ? [plan.arena(sizes: sizes).planned] : [plan.instructionCount, plan.multiplyAdds(sizes: sizes)]

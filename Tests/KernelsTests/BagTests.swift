@@ -16,9 +16,13 @@ import Testing
         return (ids + [0], offsets)
     }
 
-    @Test(arguments: Table.all, [false, true])
-    func gatherAndScatter(_ table: Table, _ bags: Bool) {
-        let p = table.precision
+    /// Plain, and added to what is there; bags times a factor.
+    static let forms = [(bags: false, adds: false), (false, true), (true, false), (true, true)]
+
+    @Test(arguments: Table.all, forms)
+    func gatherAndScatter(_ table: Table, _ form: (bags: Bool, adds: Bool)) {
+        let (p, bags, adds) = (table.precision, form.bags, form.adds)
+        let alpha = adds || bags ? -0.75 : 1
         for rows in [0, 1, 2, 7, 40] {
             for columns in awkward {
                 for isWeighted in [false, true] {
@@ -27,13 +31,14 @@ import Testing
                     // The table may be a caller's array: no read behind its end.
                     let values = Matrix.random(p, 9, columns, slack: 2, overRead: 0, seed: 4)
                     let g = Matrix.random(p, rows, columns, slack: 1, seed: 5)
-                    let out = Matrix(p, rows, columns, slack: 3)
+                    let out =
+                        adds ? Matrix.random(p, rows, columns, slack: 3, seed: 7) : Matrix(p, rows, columns, slack: 3)
                     let scattered = Matrix.random(p, 9, columns, slack: 2, seed: 6)
 
-                    var gathered = [[Double]](repeating: .init(repeating: 0, count: columns), count: rows)
+                    var gathered = (0..<rows).map { r in (0..<columns).map { adds ? out[r, $0] : 0 } }
                     var transposed = (0..<9).map { i in (0..<columns).map { scattered[i, $0] } }
                     for r in 0..<rows {
-                        let w = isWeighted ? weights[0, r] : 1
+                        let w = alpha * (isWeighted ? weights[0, r] : 1)
                         for entry in offsets.map({ Int($0[r])..<Int($0[r + 1]) }) ?? r..<(r + 1) where ids[entry] >= 0 {
                             for j in 0..<columns {
                                 gathered[r][j] += w * values[Int(ids[entry]), j]
@@ -47,10 +52,10 @@ import Testing
                             var bag = mr_bag(
                                 rows: Int64(rows), columns: Int64(columns), ids: i.baseAddress!,
                                 offsets: offsets == nil ? nil : o.baseAddress,
-                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil)
+                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil, alpha: alpha)
                             table.kernels.bag(
                                 &bag, UnsafeRawPointer(values.pointer), Int64(values.stride), out.pointer,
-                                Int64(out.stride))
+                                Int64(out.stride), adds ? 1 : 0)
                             table.kernels.bag_transposed(
                                 &bag, UnsafeRawPointer(g.pointer), Int64(g.stride), scattered.pointer,
                                 Int64(scattered.stride))
@@ -63,7 +68,8 @@ import Testing
                             wrong += 1
                         }
                     }
-                    #expect(wrong == 0 && out.isIntact && scattered.isIntact, "\(table) \(rows)x\(columns)")
+                    #expect(
+                        wrong == 0 && out.isIntact && scattered.isIntact, "\(table) \(rows)x\(columns), adds \(adds)")
                     withExtendedLifetime((weights, values, g)) {}
                 }
             }
@@ -71,8 +77,9 @@ import Testing
     }
 
     /// AVX2 and AVX-512 give the same bits.
-    @Test(arguments: Precision.allCases, [false, true])
-    func fusedVariantsAgreeInEveryBit(_ precision: Precision, _ bags: Bool) {
+    @Test(arguments: Precision.allCases, forms)
+    func fusedVariantsAgreeInEveryBit(_ precision: Precision, _ form: (bags: Bool, adds: Bool)) {
+        let (bags, adds) = form
         let (ids, offsets) = BagTests.ids(40, bags: bags)
         for columns in awkward {
             for isWeighted in [false, true] {
@@ -80,16 +87,18 @@ import Testing
                     let weights = Matrix.random(precision, 1, 40, seed: 3)
                     let values = Matrix.random(precision, 9, columns, seed: 4)
                     let g = Matrix.random(precision, 40, columns, seed: 5)
-                    let out = Matrix(precision, 40, columns)
+                    let out = Matrix.random(precision, 40, columns, seed: 7)
                     let scattered = Matrix.random(precision, 9, columns, seed: 6)
                     ids.withUnsafeBufferPointer { i in
                         (offsets ?? [0]).withUnsafeBufferPointer { o in
                             var bag = mr_bag(
                                 rows: 40, columns: Int64(columns), ids: i.baseAddress!,
                                 offsets: offsets == nil ? nil : o.baseAddress,
-                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil)
+                                weights: isWeighted ? UnsafeRawPointer(weights.pointer) : nil,
+                                alpha: adds || bags ? 0.7 : 1)
                             table.kernels.bag(
-                                &bag, UnsafeRawPointer(values.pointer), Int64(columns), out.pointer, Int64(columns))
+                                &bag, UnsafeRawPointer(values.pointer), Int64(columns), out.pointer, Int64(columns),
+                                adds ? 1 : 0)
                             table.kernels.bag_transposed(
                                 &bag, UnsafeRawPointer(g.pointer), Int64(columns), scattered.pointer, Int64(columns))
                         }

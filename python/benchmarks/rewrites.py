@@ -17,6 +17,7 @@ REWRITES = (
     "factoring",
     "by-parts",
     "narrowing",
+    "by-value",
     "epilogues",
     "chains",
     "hoisting",

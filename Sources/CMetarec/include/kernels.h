@@ -98,12 +98,14 @@ typedef struct mr_chain {
 enum mr_axis { MR_OVER_ROWS = 0 /* -> [1, columns] */, MR_OVER_COLUMNS = 1 /* -> [rows, 1] */, MR_OVER_ALL = 2 };
 
 /* Rows of indices into a table. Row r holds entries offsets[r] ..< offsets[r + 1]; without offsets, entry r alone.
- * An id of -1 contributes nothing. weights (per row, table's type) multiply the row's sum; none: 1. */
+ * An id of -1 contributes nothing. weights (per row, table's type) multiply the row's sum; none: 1. alpha multiplies
+ * all of it. */
 typedef struct mr_bag {
     int64_t rows, columns;
     const int32_t *ids;
     const int32_t *_Nullable offsets;
     const void *_Nullable weights;
+    double alpha;
 } mr_bag;
 
 /* Steps of Adam (Kingma and Ba, 2015): `missed` steps whose gradient is zero, then one with a gradient if there is one.
@@ -158,9 +160,10 @@ typedef struct mr_kernels {
     void (*softmax)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
     void (*log_sum_exp)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);
 
-    /* out[r] = weight_r * sum of the table's rows in row r. With one id per row and no weights: a gather. */
-    void (*bag)(const mr_bag *bag, const void *table, int64_t table_row, void *out, int64_t out_row);
-    /* table[id] += weight_r * g[r] for each id of each row r, in order. The table is not cleared first. */
+    /* out[r] = alpha * weight_r * sum of the table's rows in row r, added to what is there if `adds`. With one id per row
+     * and no weights: a gather. */
+    void (*bag)(const mr_bag *bag, const void *table, int64_t table_row, void *out, int64_t out_row, int32_t adds);
+    /* table[id] += alpha * weight_r * g[r] for each id of each row r, in order. The table is not cleared first. */
     void (*bag_transposed)(const mr_bag *bag, const void *g, int64_t g_row, void *table, int64_t table_row);
 
     void (*copy)(int64_t rows, int64_t columns, const void *a, int64_t a_row, void *out, int64_t out_row);

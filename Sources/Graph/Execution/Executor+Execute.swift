@@ -65,15 +65,20 @@ extension Executor {
         case .identity:
             kernels.fill(rows, columns, 0, out, outRow)
             kernels.fill(rows, min(rows, 1), 1, out, outRow + 1)
-        case .bag:
+        case .bag, .bagTransposed:
             var bag = worker.indices[Int(i.detail)]
             bag.columns = columns
-            kernels.bag(&bag, a, aRow, out, outRow)
-        case .bagTransposed:
-            var bag = worker.indices[Int(i.detail)]
-            bag.columns = columns
-            kernels.fill(rows, columns, 0, out, outRow)
-            kernels.bag_transposed(&bag, a, aRow, out, outRow)
+            bag.alpha = coefficients[Int(i.coefficient)]
+            if let d = i.d.map({ worker.address($0) }), let dRow = i.d.map({ size($0.stride) }) {
+                if d != out { kernels.copy(rows, columns, d, dRow, out, outRow) }
+            } else if i.kernel == .bagTransposed {
+                kernels.fill(rows, columns, 0, out, outRow)
+            }
+            if i.kernel == .bag {
+                kernels.bag(&bag, a, aRow, out, outRow, i.d == nil ? 0 : 1)
+            } else {
+                kernels.bag_transposed(&bag, a, aRow, out, outRow)
+            }
         }
     }
 }

@@ -81,7 +81,7 @@ extension Plan {
         case .chain:
             let functions = chains[Int(i.detail)].steps.map { Chain.functionNames[Int($0.function)] }
             return "chain \(shape(i.rows, i.columns)): \(functions.joined(separator: ", "))"
-        default: return "\(i.kernel) \(shape(i.rows, i.columns))"
+        default: return "\(i.kernel) \(shape(i.rows, i.columns))\(i.d == nil ? "" : " + addend")"
         }
     }
 }

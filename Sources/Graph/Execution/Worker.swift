@@ -56,7 +56,7 @@ public final class Worker {
         bases.initialize(repeating: arena.pointer, count: plan.slots.count + 1)
         indices = .allocate(capacity: shape.indexCount + 1)
         indices.initialize(
-            repeating: mr_bag(rows: 0, columns: 0, ids: Worker.noIds, offsets: nil, weights: nil),
+            repeating: mr_bag(rows: 0, columns: 0, ids: Worker.noIds, offsets: nil, weights: nil, alpha: 1),
             count: shape.indexCount + 1)
         chainInputs = .allocate(capacity: Int(MR_CHAIN_INPUTS))
     }
@@ -96,7 +96,8 @@ public final class Worker {
         _ number: Int, rows: Int, ids: UnsafePointer<Int32>, offsets: UnsafePointer<Int32>? = nil,
         weights: UnsafeRawPointer? = nil
     ) {
-        indices[number] = mr_bag(rows: Int64(rows), columns: 0, ids: ids, offsets: offsets, weights: weights)
+        indices[number] = mr_bag(
+            rows: Int64(rows), columns: 0, ids: ids, offsets: offsets, weights: weights, alpha: 1)
     }
 
     /// Asks for output `number` of the task at `pointer`: contiguous memory, padded as `Buffer` is, alive until the task

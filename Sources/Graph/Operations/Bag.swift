@@ -25,7 +25,7 @@ struct Bag: Operation {
     }
 
     func lower(_ node: Int, in lowering: Lowering) {
-        lowering.emit(.bag, node, a: lowering.operands(node)[0], indices: indices)
+        lowering.emitBag(.bag, node, indices)
     }
 
     func simplified(_ operands: [Value], in graph: Graph) -> Value? {
@@ -51,7 +51,7 @@ struct BagTransposed: Operation {
     func adjoint(of index: Int, operands: [Value], value: Value, gradient: Value) -> Value? { gradient.bag(indices) }
 
     func lower(_ node: Int, in lowering: Lowering) {
-        lowering.emit(.bagTransposed, node, a: lowering.operands(node)[0], indices: indices)
+        lowering.emitBag(.bagTransposed, node, indices)
     }
 
     func simplified(_ operands: [Value], in graph: Graph) -> Value? {

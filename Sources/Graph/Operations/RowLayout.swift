@@ -35,7 +35,18 @@ struct RowSlice: Operation {
             }
             start = end
         }
-        return nil
+        return whole(x.operands)
+    }
+
+    /// The rows, where they are several parts of a stack and nothing else.
+    private func whole(_ parts: [Value]) -> Value? {
+        var start = 0
+        let covered = parts.filter { part in
+            let end = start + (part.shape.rows.fixedValue ?? 0)
+            defer { start = end }
+            return start >= rows.lowerBound && end <= rows.upperBound
+        }
+        return covered.reduce(0) { $0 + ($1.shape.rows.fixedValue ?? 0) } == rows.count ? stack(covered) : nil
     }
 }
 
@@ -65,13 +76,22 @@ struct Stack: Operation {
         if operands.allSatisfy({ $0.constant?.isZero == true }), let shape = try? shape(of: operands.map(\.shape)) {
             return graph.constant(0, shape: shape)
         }
-        return nil
+        let parts = operands.map { stackedParts($0) ?? [$0] }
+        return parts.count < parts.joined().count ? stack(Array(parts.joined())) : nil
     }
 }
 
 /// Matrices of equally many columns, one above the other: `[r1, c], [r2, c], ... -> [r1 + r2 + ..., c]`.
 public func stack(_ parts: [Value]) -> Value {
     parts.count == 1 ? parts[0] : parts[0].graph.append(Stack(), parts)
+}
+
+/// The parts of a stack, or of a multiple of one.
+func stackedParts(_ value: Value) -> [Value]? {
+    if let scale = value.operation as? Scale {
+        return stackedParts(value.operands[0])?.map { $0.scaled(by: scale.coefficient) }
+    }
+    return value.operation is Stack ? value.operands : nil
 }
 
 extension Value {

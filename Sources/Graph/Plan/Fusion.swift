@@ -4,7 +4,7 @@ import CMetarec
 ///
 /// A group is one instruction. Its root is the node whose value it stores; the other members live in registers.
 struct Fusion {
-    /// What a product or a sum does beside its own work.
+    /// What a product, a bag or a sum does beside its own work.
     struct Epilogue {
         var alpha = Coefficient.one
         var addend: Int?
@@ -19,7 +19,7 @@ struct Fusion {
 
     /// The root of each node's group.
     private(set) var root: [Int]
-    /// For roots of products and sums with more than one member: the product or sum.
+    /// For roots of products, bags and sums with more than one member: the product, bag or sum.
     private(set) var head: [Int: Int] = [:]
     private(set) var epilogues: [Int: Epilogue] = [:]
     /// For roots of chains: the external inputs, each once.
@@ -43,9 +43,11 @@ struct Fusion {
         }
         self.users = users
         root = Array(graph.nodes.indices)
-        for id in graph.nodes.indices where rewrites.contains(.epilogues) {
-            if graph.nodes[id].operation is MatMul { fuseEpilogue(of: id, product: true) }
-            if graph.nodes[id].operation is Sum { fuseEpilogue(of: id, product: false) }
+        // Products first: they can take the most.
+        for head in [Head.product, .bag, .sum] where rewrites.contains(.epilogues) {
+            for id in graph.nodes.indices where Head(graph.nodes[id].operation) == head {
+                fuseEpilogue(of: id, head)
+            }
         }
         for id in graph.nodes.indices.reversed() where graph.nodes[id].operation is any ChainOperation {
             fuseIntoChain(id)
@@ -65,16 +67,29 @@ struct Fusion {
         return graph.nodes[head].operands + [epilogue?.addend, epilogue?.mask, epilogue?.bias].compactMap { $0 }
     }
 
-    // MARK: Products and sums
+    // MARK: Products, bags and sums
 
-    private mutating func fuseEpilogue(of id: Int, product: Bool) {
+    private enum Head {
+        case product, bag, sum
+
+        init?(_ operation: any Operation) {
+            switch operation {
+            case is MatMul: self = .product
+            case is Bag, is BagTransposed: self = .bag
+            case is Sum: self = .sum
+            default: return nil
+            }
+        }
+    }
+
+    private mutating func fuseEpilogue(of id: Int, _ head: Head) {
         var epilogue = Epilogue()
         var current = id
         while let user = soleUser(of: current), root[user] == user,
-            extend(&epilogue, from: current, by: user, product: product)
+            extend(&epilogue, of: head, from: current, by: user)
         {
             current = user
-            if epilogue.function != MR_EPILOGUE_NONE { break }
+            if epilogue.function != MR_EPILOGUE_NONE || head == .bag && epilogue.addend != nil { break }
         }
         guard current != id else { return }
         var member = id
@@ -83,7 +98,7 @@ struct Fusion {
             member = users[member][0]
         }
         root[current] = current
-        head[current] = id
+        self.head[current] = id
         epilogues[current] = epilogue
     }
 
@@ -94,7 +109,7 @@ struct Fusion {
             && head[user] == nil ? user : nil
     }
 
-    private func extend(_ epilogue: inout Epilogue, from current: Int, by user: Int, product: Bool) -> Bool {
+    private func extend(_ epilogue: inout Epilogue, of head: Head, from current: Int, by user: Int) -> Bool {
         let node = graph.nodes[user]
         if let scale = node.operation as? Scale, epilogue.gamma == nil, epilogue.bias == nil {
             if epilogue.addend == nil {
@@ -104,8 +119,8 @@ struct Fusion {
             }
             return true
         }
-        guard product else { return false }
-        if node.operation as? Unary == .relu {
+        guard head != .sum else { return false }
+        if head == .product, node.operation as? Unary == .relu {
             epilogue.function = MR_EPILOGUE_RELU
             return true
         }
@@ -114,7 +129,8 @@ struct Fusion {
         let other = node.operands[isFirst ? 1 : 0]
         let shape = graph.nodes[other].shape
         let isFull = shape == node.shape
-        let row = row(other, columns: node.shape.columns)
+        guard head == .product || isFull else { return false }
+        let row = head == .product ? row(other, columns: node.shape.columns) : nil
         switch binary {
         case .add where epilogue.addend == nil && (isFull || shape == Shape(1, node.shape.columns)):
             epilogue.addend = other
@@ -129,7 +145,7 @@ struct Fusion {
             epilogue.delta = -epilogue.delta
             epilogue.addend = other
             return true
-        case .mask where isFirst && isFull:
+        case .mask where head == .product && isFirst && isFull:
             epilogue.mask = other
             epilogue.function = MR_EPILOGUE_MASK
             return true

@@ -90,7 +90,7 @@ func nominalMultiplyAdds(_ outputs: [Value]) -> Int {
 }
 
 /// A size of a task of ordinary size: 36 support and 10 query rows.
-private func nominal(_ dimension: Dimension) -> Int { dimension.fixedValue ?? (dimension == .query ? 10 : 36) }
+func nominal(_ dimension: Dimension) -> Int { dimension.fixedValue ?? (dimension == .query ? 10 : 36) }
 
 private func isTaskRows(_ rows: Dimension) -> Bool { rows == 1 || rows.fixedValue == nil }
 

@@ -176,14 +176,26 @@ public final class Lowering {
     }
 
     /// A kernel with at most one matrix operand; its result is the node's value.
-    func emit(_ kernel: Kernel, _ node: Int, a: Int? = nil, indices: Indices? = nil, coefficient: Coefficient = .one) {
+    func emit(_ kernel: Kernel, _ node: Int, a: Int? = nil, coefficient: Coefficient = .one) {
         let a = a.map(operand)
         var instruction = Instruction(kernel: kernel, out: result(node), a: a)
         // Kernels that reduce rows are told the size of their operand.
         let source = [.rowMax, .logSumExp, .logDeterminant].contains(kernel) ? operands(node)[0] : node
         setSize(&instruction, graph.nodes[source].shape)
         instruction.coefficient = coefficients.index(coefficient)
-        if let indices { instruction.detail = Int32(indices.number) }
+        add(instruction, for: node)
+    }
+
+    /// A gather or a scatter, added to an addend if one was fused.
+    func emitBag(_ kernel: Kernel, _ node: Int, _ indices: Indices) {
+        let epilogue = fusion.epilogues[node] ?? Fusion.Epilogue()
+        let source = operands(node)[0]
+        let (a, addend) = (operand(source), epilogue.addend.map(operand))
+        let reusable = epilogue.addend.flatMap { isDying($0, in: node) && base(of: source) != base(of: $0) ? $0 : nil }
+        var instruction = Instruction(kernel: kernel, out: result(node, over: reusable), a: a, d: addend)
+        setSize(&instruction, graph.nodes[node].shape)
+        instruction.coefficient = coefficients.index(epilogue.alpha)
+        instruction.detail = Int32(indices.number)
         add(instruction, for: node)
     }
 

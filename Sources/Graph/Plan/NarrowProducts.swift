@@ -1,13 +1,16 @@
-/// Computes only those columns of products, and of their sums, that somebody reads: of the gradient with respect to
+/// Computes only those columns of products, of their sums and of matrices side by side that somebody reads: of the gradient with respect to
 /// `[items | user]` the user's columns are needed summed over rows alone, and that is a cheaper product of its own.
 func narrowProducts(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     let read = readColumns(outputs)
     return rebuild(outputs, in: Graph(simplifying: rewrites)) { node, id, operands in
-        guard let range = read[id], let width = node.shape.columns.fixedValue, range.count < width else { return nil }
+        guard let range = read[id], let width = node.shape.columns.fixedValue, !range.isEmpty, range.count < width
+        else { return nil }
         let narrow: Value
         if let product = node.operation as? MatMul {
             let b = product.transposeB ? operands[1].slice(rows: range) : operands[1].slice(columns: range)
             narrow = operands[0].matmul(b, transposed: product.transposeA, product.transposeB)
+        } else if node.operation is Concatenate {
+            narrow = concatenate(sliced(operands, range))
         } else {
             narrow = operands[0].graph.append(node.operation, operands.map { $0.slice(columns: range) })
         }
@@ -19,7 +22,17 @@ func narrowProducts(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     }
 }
 
-/// For products and sums of products: the columns that their readers look at, as one range.
+/// Some columns of matrices side by side.
+private func sliced(_ parts: [Value], _ range: Range<Int>) -> [Value] {
+    var start = 0
+    return parts.compactMap { part in
+        let columns = range.clamped(to: start..<start + (part.shape.columns.fixedValue ?? 0))
+        defer { start += part.shape.columns.fixedValue ?? 0 }
+        return columns.isEmpty ? nil : part.slice(columns: columns.lowerBound - start..<columns.upperBound - start)
+    }
+}
+
+/// For products, sums of products and concatenations: the columns that their readers look at, as one range.
 private func readColumns(_ outputs: [Value]) -> [Int: Range<Int>] {
     guard let graph = outputs.first?.graph else { return [:] }
     func passesOn(_ node: Graph.Node) -> Bool {
@@ -38,5 +51,8 @@ private func readColumns(_ outputs: [Value]) -> [Int: Range<Int>] {
             read[operand] = min(known.lowerBound, range.lowerBound)..<max(known.upperBound, range.upperBound)
         }
     }
-    return read.filter { graph.nodes[$0.key].operation is MatMul || passesOn(graph.nodes[$0.key]) }
+    return read.filter {
+        let node = graph.nodes[$0.key]
+        return node.operation is MatMul || node.operation is Concatenate || passesOn(node)
+    }
 }

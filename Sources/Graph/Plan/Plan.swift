@@ -78,13 +78,17 @@ public struct Plan: Sendable {
     /// Compiles the graph that computes `outputs`, `without` some rewrites: unless it is said, those that the
     /// environment variable `METAREC_WITHOUT` names.
     ///
-    /// - Parameter summed: the outputs of which nothing but their sum over the tasks is wanted. Where there are some, the
-    ///   plan trains, on queries of some ten rows.
+    /// - Parameters:
+    ///   - summed: the outputs of which nothing but their sum over the tasks is wanted. Where there are some, the plan
+    ///     trains, on queries of some ten rows.
+    ///   - tableRows: how many rows a table has, by the symbol of how many a task touches, where that is known: so
+    ///     what is cheaper is decided, and no result.
     /// - Throws: the first misfit of shapes met while the graph was traced, outputs of different graphs, or an unknown
     ///   name in `METAREC_WITHOUT`.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
     public init(
-        _ outputs: [Value], summed: Set<Int> = [], without leftOut: Set<Rewrite>? = nil
+        _ outputs: [Value], summed: Set<Int> = [], tableRows: [Symbol: Int] = [:],
+        without leftOut: Set<Rewrite>? = nil
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
         guard outputs.allSatisfy({ $0.graph === outputs[0].graph }) else {
@@ -95,7 +99,7 @@ public struct Plan: Sendable {
         // Where sums are wanted the query is an episode's, short; what is predicted may be many.
         let suitable = summed.isEmpty ? rewrites.filter { $0 != .upperGram } : rewrites
         let (separated, summands) = separateOuterProducts(
-            simplify(outputs, suitable), summed: rewrites.contains(.outerProducts) ? summed : [])
+            simplify(outputs, suitable, tableRows), summed: rewrites.contains(.outerProducts) ? summed : [])
         self = Lowering(packTransposes(separated), rewrites).plan(summands)
     }
 

@@ -142,11 +142,3 @@ private func stackOfSums(_ binary: Binary, _ a: Value, _ b: Value) -> Value? {
     else { return nil }
     return stack(zip(above, below).map { binary == .add ? $0 + $1 : $0 - $1 })
 }
-
-/// The parts of a stack, or of a multiple of one.
-func stackedParts(_ value: Value) -> [Value]? {
-    if let scale = value.operation as? Scale {
-        return stackedParts(value.operands[0])?.map { $0.scaled(by: scale.coefficient) }
-    }
-    return value.operation is Stack ? value.operands : nil
-}

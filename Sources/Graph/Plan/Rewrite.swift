@@ -15,9 +15,11 @@ public enum Rewrite: String, CaseIterable, Sendable {
     case factoring
     /// `M + Nᵀ` as `M + Mᵀ` where M and N are one sum of products in two orders.
     case byParts = "by-parts"
-    /// Only those columns of a product that somebody reads.
+    /// Only those columns of a product or a concatenation that somebody reads.
     case narrowing
-    /// What follows a product or a sum is done where it stores.
+    /// `B T W` as `B (T W)`, where a table T that is looked up in has few rows.
+    case byValue = "by-value"
+    /// What follows a product, a bag or a sum is done where it stores.
     case epilogues
     /// Trees of element-wise operations in one instruction.
     case chains

@@ -1,21 +1,32 @@
 /// Rebuilds the part of a graph that `outputs` need, simplified: dead nodes go, equal nodes merge, constants fold,
 /// factors float out of linear operations, stopped gradients open up. The rules are the operations' own, then those of
-/// `rewrites`; `narrowProducts` follows, and once more what it makes possible.
+/// `rewrites`; `narrowProducts` and `productsByValue` follow, and after each once more what it makes possible.
 ///
 /// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
-func simplify(_ outputs: [Value], _ rewrites: [Rewrite] = Rewrite.allCases) -> [Value] {
-    let plain = simplified(outputs, rewrites.filter { $0 != .upperGram })
-    guard rewrites.contains(.upperGram) else { return plain }
+func simplify(
+    _ outputs: [Value], _ rewrites: [Rewrite] = Rewrite.allCases, _ tableRows: [Symbol: Int] = [:]
+) -> [Value] {
+    let others = rewrites.filter { $0 != .upperGram }
+    let plain = byRow(outputs, others)
+    guard rewrites.contains(.upperGram) else { return byValue(plain, tableRows, others) }
     // Whether a product that becomes several is spared shows only as a whole. Those are narrow, at half the speed of
     // others: so not for little.
-    let upper = simplified(outputs, rewrites)
-    return Double(nominalMultiplyAdds(upper)) < 0.95 * Double(nominalMultiplyAdds(plain)) ? upper : plain
+    let upper = byRow(outputs, rewrites)
+    return Double(nominalMultiplyAdds(upper)) < 0.95 * Double(nominalMultiplyAdds(plain))
+        ? byValue(upper, tableRows, rewrites) : byValue(plain, tableRows, others)
 }
 
-private func simplified(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
-    var outputs = fixedPoint(outputs, rewrites)
-    if rewrites.contains(.narrowing) { outputs = fixedPoint(narrowProducts(outputs, rewrites), rewrites) }
-    return rebuild(outputs, in: Graph())
+private func byRow(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
+    narrowed(fixedPoint(outputs, rewrites), rewrites)
+}
+
+private func byValue(_ outputs: [Value], _ tableRows: [Symbol: Int], _ rewrites: [Rewrite]) -> [Value] {
+    let products = rewrites.contains(.byValue) ? productsByValue(outputs, tableRows, rewrites) : nil
+    return rebuild(products.map { narrowed($0, rewrites) } ?? outputs, in: Graph())
+}
+
+private func narrowed(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
+    fixedPoint(rewrites.contains(.narrowing) ? narrowProducts(outputs, rewrites) : outputs, rewrites)
 }
 
 /// Each pass can enable the next; a handful reaches the fixed point.

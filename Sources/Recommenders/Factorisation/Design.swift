@@ -64,7 +64,7 @@ final class Design: @unchecked Sendable {
     ) {
         switch block.values {
         case .sparse:
-            with(block, n) { DenseMatrix.kernels.pointee.bag($0, m, Int64(n), scratch.pointer, Int64(n)) }
+            with(block, n) { DenseMatrix.kernels.pointee.bag($0, m, Int64(n), scratch.pointer, Int64(n), 0) }
         case .dense(let vectors, _):
             DenseMatrix.multiply(
                 vectors.pointer, (block.size, 1), m, n, into: scratch.pointer, n, (rows, n, block.size))
@@ -140,7 +140,7 @@ final class Design: @unchecked Sendable {
             rows: Int64(rows), columns: Int64(columns),
             ids: UnsafePointer(ids.pointer.assumingMemoryBound(to: Int32.self)),
             offsets: offsets.map { UnsafePointer($0.pointer.assumingMemoryBound(to: Int32.self)) },
-            weights: weights.map { UnsafeRawPointer($0.pointer) })
+            weights: weights.map { UnsafeRawPointer($0.pointer) }, alpha: 1)
         body(&bag)
     }
 }

@@ -1,5 +1,5 @@
 import CMetarec
-public import Graph
+import Graph
 import Kernels
 
 /// A log-linear mixture of distributions over levels: one that is given, and ordered probits of moments.
