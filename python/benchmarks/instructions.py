@@ -19,9 +19,8 @@ from workload import ALGORITHMS, Workload
 
 from metarec.profile import InstructionCost
 
-TASK_ROWS = {"S", "Q"}
 PRODUCTS = (
-    "forward and back through a layer, S or Q rows",
+    "forward and back through a layer",
     "gradients of weights",
     "Gram matrices",
     "Gram matrices times rows",
@@ -96,10 +95,11 @@ def kind(instruction: str) -> str:
     inner = first if transposed else second
     if "1" in (rows, columns, inner):
         return PRODUCTS[4]
-    if not {rows, columns} - TASK_ROWS:
+    # A letter is a size of the task: rows, or values of a table.
+    if not (rows.isdigit() or columns.isdigit()):
         return PRODUCTS[2]
-    if inner in TASK_ROWS:
-        return PRODUCTS[3 if rows in TASK_ROWS else 1]
+    if not inner.isdigit():
+        return PRODUCTS[1 if rows.isdigit() else 3]
     return PRODUCTS[0]
 
 
