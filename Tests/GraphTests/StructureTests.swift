@@ -4,15 +4,16 @@ import Testing
 @testable import Graph
 
 @Suite struct StructureTests {
-    @Test(arguments: [1, 2, 4], [false, true])
-    func rewrittenPlansComputeWhatWasTraced(steps: Int, firstOrder: Bool) throws {
-        var generator = TestGenerator(UInt64(steps))
-        let outputs = Recommender().maml(steps: steps, firstOrder: firstOrder)
-        let parameters = Recommender.parameters(using: &generator)
+    @Test(arguments: [(1, 0), (2, 0), (4, 0), (1, 7), (3, 7)], [false, true])
+    func rewrittenPlansComputeWhatWasTraced(form: (steps: Int, dense: Int), firstOrder: Bool) throws {
+        var generator = TestGenerator(UInt64(form.steps))
+        let dense = form.dense
+        let outputs = Recommender(dense: dense).maml(steps: form.steps, firstOrder: firstOrder)
+        let parameters = Recommender.parameters(dense: dense, using: &generator)
         let sizes = [(0, 3), (1, 1), (3, 0), (5, 2), (17, 9), (40, 10)]
         let tasks =
-            sizes.map { Recommender.task(support: $0.0, query: $0.1, using: &generator) }
-            + [Recommender.task(support: 5, query: 2, table: 0, using: &generator)]
+            sizes.map { Recommender.task(support: $0.0, query: $0.1, dense: dense, using: &generator) }
+            + [Recommender.task(support: 5, query: 2, table: 0, dense: dense, using: &generator)]
         let expected = tasks.map { interpret(outputs, parameters: parameters, task: $0) }
         for few in [0..<0, 0..<1, 1..<2, 0..<3] {
             let rows = Recommender.tableRows.filter { few.map { Symbol.table($0) }.contains($0.key) }
@@ -65,6 +66,20 @@ import Testing
         // In 46 rows are 22.7 of 28 values, and 23.2 of 29.
         #expect(try spared(firstOrder: true, [.table(0): 28]) == layer / 2)
         #expect(try spared(firstOrder: true, [.table(0): 29]) == 0)
+    }
+
+    /// With d columns more, of vectors, a first layer and the gradient of its weight cost (S + Q) d h more and the Gram
+    /// matrix Q S d. The inputs have no gradient, and none of the embeddings' becomes dearer.
+    @Test(arguments: [1, 3], [false, true]) func vectorsCostNoGradientOfEmbeddings(steps: Int, byValue: Bool) throws {
+        let (s, q, d, h) = (36, 10, 7, Recommender.hidden)
+        let costs = try [0, d].map { dense in
+            try Plan(
+                Recommender(dense: dense).maml(steps: steps, firstOrder: false),
+                tableRows: byValue ? Recommender.tableRows : [:]
+            ).multiplyAdds(sizes: [s, q, s + q, 9, 9, 9])
+        }
+        let gram = steps == 1 ? q * s * d : q * s * d + s * s * d
+        #expect(costs[1] - costs[0] == 2 * (s + q) * d * h + gram)
     }
 
     /// Where a Gram matrix reads the whole of `[B T | X]` and the layer X alone, X is a part of it; else it is all there is.

@@ -20,7 +20,7 @@ private func canonicalGram(_ product: MatMul, _ a: Value, _ b: Value) -> Value? 
 }
 
 private func distributed(_ product: MatMul, _ a: Value, _ b: Value) -> Value? {
-    guard !product.transposeA, isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil, let terms = terms(b)
+    guard !product.transposeA, isTaskRows(a.shape.rows), b.shape.rows.fixedValue != nil, let terms = rowTerms(b)
     else { return nil }
     var whole: [Value] = []
     var parts: [Value] = []
@@ -36,6 +36,14 @@ private func distributed(_ product: MatMul, _ a: Value, _ b: Value) -> Value? {
     return sum(rest + parts)
 }
 
+/// The terms of a sum, or of some of its rows.
+private func rowTerms(_ value: Value) -> [Term]? {
+    guard let slice = value.operation as? RowSlice else { return terms(value) }
+    return terms(value.operands[0])?.map {
+        Term(coefficient: $0.coefficient, value: $0.value.slice(rows: slice.rows))
+    }
+}
+
 /// `A Xᵀ G`, or `A (Xᵀ G)ᵀ`.
 private func throughGram(_ a: Value, _ low: (x: Value, g: Value), isTransposed: Bool) -> Value {
     let (first, second) = isTransposed ? (low.g, low.x) : (low.x, low.g)
@@ -47,8 +55,11 @@ private func lowRank(_ value: Value) -> (x: Value, g: Value)? {
     factors(value).flatMap { isMadeOfInputs($0.x) ? $0 : nil }
 }
 
-/// X and G of `Xᵀ G`, which have a row for each of a task's rows.
+/// X and G of `Xᵀ G`, which have a row for each of a task's rows; of some of its rows those columns of X.
 private func factors(_ value: Value) -> (x: Value, g: Value)? {
+    if let slice = value.operation as? RowSlice {
+        return factors(value.operands[0]).map { ($0.x.slice(columns: slice.rows), $0.g) }
+    }
     guard let product = value.operation as? MatMul, product.transposeA, !product.transposeB,
         isTaskRows(value.operands[0].shape.rows)
     else { return nil }
