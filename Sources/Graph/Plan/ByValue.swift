@@ -27,7 +27,8 @@ func productsByValue(_ outputs: [Value], _ tableRows: [Symbol: Int], _ rewrites:
 }
 
 private struct ByValue {
-    /// Products that are one by value, with a table's rows, and by row one for each segment of a task.
+    /// What products have in common that by value are one, whichever segment of a task they are of. Gradients are one
+    /// where they are summed.
     private struct Kind: Hashable {
         enum Form { case layer, gradientOfWeight, gradientOfTable }
         var form: Form
@@ -100,10 +101,8 @@ private struct ByValue {
                 }
             }
         }
-        for (node, sum, columns) in candidates {
-            guard let others = others[sum] else { summedFirst.insert(node); continue }
-            if !others.overlaps(columns) { summedFirst.insert(node) }
-        }
+        let sparing = candidates.filter { !(others[$0.sum]?.overlaps($0.columns) ?? false) }
+        summedFirst = Set(sparing.map(\.node))
     }
 
     var isEmpty: Bool { kinds.isEmpty }
