@@ -69,8 +69,9 @@ extension Executor {
             var bag = worker.indices[Int(i.detail)]
             bag.columns = columns
             bag.alpha = coefficients[Int(i.coefficient)]
-            if let d = i.d.map({ worker.address($0) }), let dRow = i.d.map({ size($0.stride) }) {
-                if d != out { kernels.copy(rows, columns, d, dRow, out, outRow) }
+            if let addend = i.d {
+                let d = worker.address(addend)
+                if d != out { kernels.copy(rows, columns, d, size(addend.stride), out, outRow) }
             } else if i.kernel == .bagTransposed {
                 kernels.fill(rows, columns, 0, out, outRow)
             }
