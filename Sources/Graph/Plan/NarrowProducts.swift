@@ -1,5 +1,6 @@
-/// Computes only those columns of products, of their sums and of matrices side by side that somebody reads: of the gradient with respect to
-/// `[items | user]` the user's columns are needed summed over rows alone, and that is a cheaper product of its own.
+/// Computes only those columns of products, of their sums and of matrices side by side that somebody reads: of the
+/// gradient with respect to `[items | user]` the user's columns are needed summed over rows alone, and that is a cheaper
+/// product of its own.
 func narrowProducts(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     let read = readColumns(outputs)
     return rebuild(outputs, in: Graph(simplifying: rewrites)) { node, id, operands in
