@@ -11,6 +11,16 @@ import numpy as np
 
 from metarec.errors import InvalidTypeError, InvalidValueError
 
+
+def _ticks(value: Any) -> list[Any]:
+    unit, step = np.datetime_data(value.dtype)
+    return [value.item(), unit, step]
+
+
+def _of_ticks(kind: type, count: int, unit: str, step: int) -> Any:
+    return kind(count, (unit, step))
+
+
 # By exact type, for a datetime is a date too: how it is written, and read.
 _WAYS: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     bytes: (bytes.hex, bytes.fromhex),
@@ -22,6 +32,8 @@ _WAYS: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda value: [value.days, value.seconds, value.microseconds],
         lambda parts: timedelta(*parts),
     ),
+    np.datetime64: (_ticks, lambda parts: _of_ticks(np.datetime64, *parts)),
+    np.timedelta64: (_ticks, lambda parts: _of_ticks(np.timedelta64, *parts)),
     Decimal: (str, Decimal),
     Fraction: (str, Fraction),
     UUID: (str, UUID),
@@ -46,6 +58,8 @@ def to_json(value: Any) -> Any:
         A type without a way to write it.
     """
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, (np.datetime64, np.timedelta64)) and type(plain) is int:
+        plain = value  # finer than Python's own: nanoseconds, say
     if plain is None or type(plain) in (bool, int, float, str):
         return plain
     way = _WAYS.get(type(plain))

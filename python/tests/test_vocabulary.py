@@ -52,7 +52,10 @@ def test_saved_and_restored(values):
 
 @pytest.mark.parametrize(
     "value",
-    [{"eval": "1"}, {"UUID": "no"}, {"date": 5}, {"UUID": "", "date": ""}, [1], {}, {"tuple": 1}],
+    [
+        *({"eval": "1"}, {"UUID": "no"}, {"date": 5}, {"UUID": "", "date": ""}, [1], {}, {"tuple": 1}),
+        *({"datetime64": value} for value in (1, [], [1, "no", 1], [2**70, "ns", 1], [1, "ns", 0])),
+    ],
 )
 def test_what_no_value_is_written_as_is_refused(value):
     text = np.frombuffer(json.dumps(value).encode(), np.uint8)
@@ -70,6 +73,12 @@ def test_dates_of_numpy_are_those_of_python():
     fine = np.array(["2020-01-31T00:00:00.000000001", "2020-01-31"], "datetime64[ns]")
     vocabulary, codes = Vocabulary.of(fine, "ids")
     assert len(vocabulary) == 2 and vocabulary.decode(codes).tolist() == list(fine)
+    # A file keeps what Python's own are too coarse for.
+    values = [*fine, np.timedelta64(7, "ns"), (np.datetime64(5, "25ps"), 1)]
+    vocabulary, codes = Vocabulary.of(values, "ids")
+    arrays, kind = vocabulary.state("ids")
+    restored = Vocabulary.from_state(arrays, "ids", kind).decode(codes).tolist()
+    assert restored == values and list(map(type, restored)) == list(map(type, values))
 
 
 def test_unknown_values_are_minus_one():
