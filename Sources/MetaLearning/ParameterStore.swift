@@ -88,11 +88,14 @@ public final class ParameterStore: @unchecked Sendable {
         for i in 0..<min(count, ParameterStore.lookAhead) where rows[i] >= 0 { table.prefetch(row: Int(rows[i])) }
     }
 
+    /// Brings every row of a table up to the present step; as with some rows, several threads may.
+    public func settle(_ table: Parameter) {
+        for row in 0..<table.tableRows { settle(row, of: table, through: steps) }
+    }
+
     /// Brings every row of every table up to the present step.
     public func settleAll() {
-        for table in parameters where table.spec.isTable {
-            for row in 0..<table.spec.rows { settle(row, of: table, through: steps) }
-        }
+        for table in parameters { settle(table) }
     }
 
     private func settle(_ row: Int, of table: Parameter, through step: Int) {

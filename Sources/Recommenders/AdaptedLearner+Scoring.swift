@@ -62,22 +62,24 @@ extension AdaptedLearner {
             catalogue.forget()
             throw error
         }
-        try self.score(scores, catalogue.values, at: places, count: count, into: out, poll)
+        try self.score(scores, candidates, count, of: items, catalogue.values, at: places, into: out, poll)
     }
 
     /// Without a catalogue to keep them: computes the item stage's values, and scores, for some blocks after the other.
     private func scoreByParts(
-        _ itemStage: ItemStage, _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int,
+        _ itemStage: ItemStage, _ scores: ScoreStage, _ candidates: UnsafePointer<Int32>, count: Int,
         of items: FeatureTable, _ places: UnsafeMutablePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let part = min(count, 8 * Blocks.size)
         let values = ItemValues(rows: part, columns: itemStage.columns, learner.precision)
         for place in 0..<part { places[place] = Int32(place) }
         for start in stride(from: 0, to: count, by: max(part, 1)) {
-            let rows = Array(UnsafeBufferPointer(start: candidates + start, count: min(part, count - start)))
+            let candidates = candidates + start
+            let rows = Array(UnsafeBufferPointer(start: candidates, count: min(part, count - start)))
             try represent(itemStage, rows, of: items, at: (0..<rows.count).map { Int32($0) }, in: values, poll)
             try score(
-                scores, values, at: places, count: rows.count, into: out + start * rowSize(scores), poll)
+                scores, candidates, rows.count, of: items, values, at: places,
+                into: out + start * rowSize(scores), poll)
         }
     }
 
@@ -103,13 +105,20 @@ extension AdaptedLearner {
 
     /// Runs the score stage on values of the item stage.
     private func score(
-        _ scores: Executor, _ values: ItemValues, at places: UnsafePointer<Int32>, count: Int,
-        into out: UnsafeMutableRawPointer, _ poll: Poll
+        _ scores: ScoreStage, _ candidates: UnsafePointer<Int32>, _ count: Int, of items: FeatureTable,
+        _ values: ItemValues, at places: UnsafePointer<Int32>, into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
         let firstInput = state.model.firstStageInput + stages.plans.userValueCount
-        try run(scores, Blocks(count), poll) { block, memory, worker in
+        let fields = scores.tables.map { state.model.tables[$0].field }
+        try run(scores.executor, Blocks(count), poll) { block, memory, worker in
             bind(to: worker)
             worker.setSize(.query, block.count)
+            if !fields.isEmpty {
+                try memory.working.load(
+                    candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: false,
+                    fields: fields)
+                memory.bindCandidates(in: scores.tables, of: state.store, to: worker)
+            }
             let places = places + block.lowerBound
             var (source, row) = (values, Int(places[0]))
             if (1..<block.count).contains(where: { places[$0] != places[$0 - 1] + 1 }) {
@@ -126,10 +135,10 @@ extension AdaptedLearner {
 
     /// Where tables of items are adapted: there is one stage for candidates and scores together.
     private func scoreWhole(
-        _ scores: Executor, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
+        _ scores: ScoreStage, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
         into out: UnsafeMutableRawPointer, _ poll: Poll
     ) throws {
-        try run(scores, Blocks(count), poll) { block, memory, worker in
+        try run(scores.executor, Blocks(count), poll) { block, memory, worker in
             bind(to: worker)
             try memory.working.load(
                 candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: true)
@@ -142,7 +151,9 @@ extension AdaptedLearner {
     }
 
     /// Bytes of a candidate's scores.
-    private func rowSize(_ scores: Executor) -> Int { scores.plan.outputColumns(0) * learner.precision.elementSize }
+    private func rowSize(_ scores: ScoreStage) -> Int {
+        scores.executor.plan.outputColumns(0) * learner.precision.elementSize
+    }
 
     /// Runs a stage, the blocks being its tasks.
     private func run(

@@ -36,18 +36,20 @@ struct Stages {
             case .distribution: trace.distribution(output, trace.task.θ)
             }
         }
-        let sizes = model.tables.indices.map(model.candidateTableSize) + [.query]
+        let late = model.tables.indices.map(model.candidateTableSize) + [.query]
         let first = model.firstStageInput
         let user = try Split(
-            values, keeping: kept, late: Set(sizes), firstInput: first,
+            values, keeping: kept, late: Set(late), firstInput: first, sizes: model.stageSizes,
             without: lowRank ? [] : [.gram, .factoring])
-        self.user = try Plan(user.early)
+        self.user = try Plan(user.early, sizes: lowRank ? [:] : model.tableRows)
         adaptedTables = tables
 
         let last = first + user.early.count - tables.count
         let items =
             tables.isEmpty
-            ? try Split(user.late, late: [.support], inputs: first..<last, firstInput: last) : nil
+            ? try Split(
+                user.late, late: [.support], inputs: first..<last, common: model.candidateTableInputs, firstInput: last)
+            : nil
         guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
             self.items = []
             scores = try Plan([user.late[0]])
@@ -66,12 +68,29 @@ struct Stages {
 
     /// Multiply-adds of adapting to so many ratings and scoring a thousand candidates.
     func cost(_ model: Model, support: Int) -> Int {
-        let sizes = [support, 1000, support] + Array(repeating: support, count: 2 * model.tables.count)
+        func rows(_ limit: Int) -> [Int] { model.tables.map { min(limit, model.specs[$0.parameter].rows) } }
+        let sizes = [support, 1000, support] + rows(support) + rows(1000)
         return user.multiplyAdds(sizes: sizes) + scores.multiplyAdds(sizes: sizes)
     }
 }
 
 extension Model {
+    /// Tables of at most so many rows may be multiplied whole where candidates are scored. So they are brought up to date
+    /// whole before: no thread reads a row that another is bringing up to date.
+    static let fewRows = 64
+
+    /// What is known of sizes where candidates are scored in blocks. Nothing of the tables of the user's ratings: the
+    /// products of one task are few, and small by value.
+    fileprivate var stageSizes: [Symbol: Int] {
+        var sizes = [Symbol.query: Blocks.size]
+        for table in tables.indices where specs[tables[table].parameter].rows <= Model.fewRows {
+            sizes[candidateTableSize(table)] = specs[tables[table].parameter].rows
+        }
+        return sizes
+    }
+
+    fileprivate var candidateTableInputs: Set<Int> { Set(tables.indices.map(candidateTableInput)) }
+
     /// What a stage brings, beyond what a task does, that reads so many values of earlier stages.
     func stageInterface(reads: Int = 0) -> Executor.Interface {
         Executor.Interface(

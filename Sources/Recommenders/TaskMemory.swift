@@ -94,14 +94,29 @@ final class TaskMemory {
 
     /// Gives candidates that were not numbered, and with them whole tables, to the worker of a stage.
     func bindCandidates(of store: ParameterStore, to worker: Worker) {
-        for number in model.tables.indices where model.isItemTable(number) {
-            let parameter = store.parameters[model.tables[number].parameter]
-            let indices = working.indices(model.tables[number].field, .query)
-            store.settle(indices.ids, count: indices.count, of: parameter)
-            worker.setSize(model.candidateTableSize(number), parameter.spec.rows)
-            worker.setInput(model.candidateTableInput(number), parameter.pointer)
-        }
+        for number in model.tables.indices where model.isItemTable(number) { bind(number, of: store, to: worker) }
         bindCandidates(to: worker)
+    }
+
+    /// Gives fields of candidates that were not numbered, and with them whole tables, to the worker of a stage.
+    func bindCandidates(in tables: [Int], of store: ParameterStore, to worker: Worker) {
+        for number in tables {
+            bind(number, of: store, to: worker)
+            let field = model.tables[number].field
+            bind(field, model.fields[field], .query, isQuery: true, to: worker)
+        }
+    }
+
+    private func bind(_ table: Int, of store: ParameterStore, to worker: Worker) {
+        let parameter = store.parameters[model.tables[table].parameter]
+        if parameter.spec.rows <= Model.fewRows {
+            store.settle(parameter)
+        } else {
+            let indices = working.indices(model.tables[table].field, .query)
+            store.settle(indices.ids, count: indices.count, of: parameter)
+        }
+        worker.setSize(model.candidateTableSize(table), parameter.spec.rows)
+        worker.setInput(model.candidateTableInput(table), parameter.pointer)
     }
 
     private func bindCandidates(to worker: Worker) {

@@ -40,15 +40,15 @@ extension WorkingSet {
     }
 
     /// Loads rows of `items` as the query of a task without support and user; their ids are numbers of touched rows, or
-    /// unless `numbering` the tables' own. Errors: a row outside the table.
+    /// unless `numbering` the tables' own. Of the fields those in `fields` alone, or all. Errors: a row outside the table.
     func load(
-        candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, numbering: Bool
+        candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable, numbering: Bool, fields: [Int]? = nil
     ) throws {
         (supportCount, queryCount) = (0, 0)
         try bind(items: items)
         try copyItems(candidates, count: count, of: items)
         var hiding: Hiding?
-        try loadFields(support: 0, query: count, user: nil, &hiding, numbering: numbering)
+        try loadFields(fields, support: 0, query: count, user: nil, &hiding, numbering: numbering)
     }
 
     private func copyItems(_ rows: UnsafePointer<Int32>?, count: Int, of items: FeatureTable) throws {
@@ -63,21 +63,22 @@ extension WorkingSet {
         }
     }
 
-    /// Loads the fields of the items in `itemRows`, support first, and those of a user's row.
+    /// Loads those fields of the items in `itemRows`, support first, and those of a user's row.
     private func loadFields(
-        support: Int, query: Int, user: Int?, _ hiding: inout Hiding?, numbering: Bool = true
+        _ fields: [Int]? = nil, support: Int, query: Int, user: Int?, _ hiding: inout Hiding?,
+        numbering: Bool = true
     ) throws {
         let rows = UnsafePointer(itemRows.elements(of: Int32.self))
-        for index in items.indices {
+        for index in items.indices where fields?.contains(index) ?? true {
             hiding?.enter(field: index)
-            try fields[index].load(
+            try self.fields[index].load(
                 itemSources[index], items: rows, supportCount: support, queryCount: query, hiding: &hiding,
                 numbering: numbering)
         }
         if let user {
             for index in users.indices {
                 hiding?.enter(field: items.count + index)
-                try fields[items.count + index].load(userSources[index], user: user, hiding: &hiding)
+                try self.fields[items.count + index].load(userSources[index], user: user, hiding: &hiding)
             }
         }
         (supportCount, queryCount) = (support, query)

@@ -62,6 +62,53 @@ private struct Layer {
         #expect(found.distance(to: expected) <= 1e-12 * (1 + expected.magnitude))
     }
 
+    /// What is looked up in a table of few rows is multiplied by value: the scores read that table, and the items' part
+    /// only what is looked up in the other. By hand: 4 8 columns once, and 8 columns for each of q candidates.
+    @Test(arguments: [true, false], [(3, 5), (0, 2), (12, 9)])
+    func scoresReadTablesOfFewRows(lowRank: Bool, sizes: (support: Int, query: Int)) throws {
+        let graph = Graph()
+        let (few, many, out) = (4, 30, 16)
+        let tables = (0..<2).map { graph.input($0, Shape(.symbol(.table($0)), 8)) }
+        let x = concatenate(tables.enumerated().map { $1.bag(Indices($0, rows: .support)) })
+        let candidates = (2..<4).map { graph.input($0, Shape(.symbol(.table($0)), 8)) }
+        let q = concatenate(candidates.enumerated().map { $1.bag(Indices(2 + $0, rows: .query)) })
+        let errors = graph.input(4, Shape(.support, .fixed(out)))
+        let weight = graph.parameter(0, Shape(16, .fixed(out)))
+        let adapted = weight - x.matmul(errors.square, transposed: true, false)
+        let scores = q.matmul(adapted).relu
+
+        var generator = TestGenerator(5)
+        let parameters = [Matrix.random(16, out, using: &generator)]
+        let rows = [few, many, few, many].map { Matrix.random($0, 8, using: &generator) }
+        let counts = [sizes.support, sizes.support, sizes.query, sizes.query]
+        let indices = zip(counts, [few, many, few, many]).map { count, rows in
+            IndexRows(ids: (0..<count).map { _ in Int32.random(in: -1..<Int32(rows), using: &generator) })
+        }
+        var task = TestTask(
+            sizes: [
+                .support: sizes.support, .query: sizes.query, .table(0): few, .table(1): many, .table(2): few,
+                .table(3): many,
+            ],
+            inputs: rows + [Matrix.random(sizes.support, out, using: &generator)], indices: indices)
+        let expected = interpret([scores], parameters: parameters, task: task)[0]
+
+        let user = try Split(
+            [scores], late: [.query, .table(2), .table(3)], firstInput: 5, sizes: [.query: 512, .table(2): few],
+            without: lowRank ? [] : [.gram, .factoring])
+        let first = 5 + user.early.count
+        let items = try Split(user.late, late: [.support], inputs: 5..<first, common: [2, 3], firstInput: first)
+        #expect(items.early.allSatisfy { $0.shape.rows == .query })
+        let plan = try Plan(items.late)
+        #expect(plan.reads(input: 2) && !plan.reads(input: 3))
+        if !lowRank {
+            #expect(plan.multiplyAdds(sizes: [0, 7, 7, 0, 0, few, 0]) == (few * 8 + 7 * 8) * out)
+        }
+        task.inputs += try evaluate(user.early, parameters: parameters, tasks: [task])[0]
+        task.inputs += try evaluate(items.early, parameters: parameters, tasks: [task])[0]
+        let found = try evaluate(items.late, parameters: parameters, tasks: [task])[0][0]
+        #expect(found.distance(to: expected) <= 1e-12 * (1 + expected.magnitude))
+    }
+
     @Test func valuesCanBeKept() throws {
         let layer = Layer()
         let split = try Split([layer.scores], keeping: [layer.adapted], late: [.query], firstInput: 3)

@@ -15,6 +15,11 @@ import Testing
 
     // MARK: What it predicts
 
+    /// Wide enough that products go by value.
+    private static let wide: [String: OptionValue] = [
+        "backbone.embedding_dim": .numbers([16]), "backbone.hidden": .numbers([16, 8]),
+    ]
+
     /// With few ratings and with many: then scores read adapted weights instead of their factors.
     @Test(arguments: parts, Registry.algorithms.map { $0.schema.name })
     func itPredictsAsTheTaskWould(part: String, algorithm: String) throws {
@@ -24,13 +29,15 @@ import Testing
         let world = try LearnerWorld(sizes: [(3, 4), (0, 2), (5, 1), (1, 0), (200, 3), (2, 2)])
         var options: [String: OptionValue] = ["algorithm": .text(algorithm)]
         if isChosen { options["algorithm.adapt"] = .text(part) }
-        let learner = try learner(options, on: world)
-        for task in 0..<world.tasks.count {
-            let adapted = try learner.learner.adapt(try world.ratings(of: task))
-            // Something else in between changes nothing.
-            _ = try learner.predict(world.tasks)
-            let found = try learner.predict(adapted, Array(world.candidates(of: task)), of: world.tasks.items)
-            #expect(close(found, try learner.predict(try world.tasks.take([task]))))
+        for more in [[:], AdaptedLearnerTests.wide] {
+            let learner = try learner(options.merging(more) { $1 }, on: world)
+            for task in 0..<world.tasks.count {
+                let adapted = try learner.learner.adapt(try world.ratings(of: task))
+                // Something else in between changes nothing.
+                _ = try learner.predict(world.tasks)
+                let found = try learner.predict(adapted, Array(world.candidates(of: task)), of: world.tasks.items)
+                #expect(close(found, try learner.predict(try world.tasks.take([task]))))
+            }
         }
     }
 
@@ -76,7 +83,9 @@ import Testing
         }
         #expect(state.stages.map { ObjectIdentifier($0) } == plans)
         #expect(
-            state.stages.allSatisfy { $0.user.growthCount <= 1 && $0.scores.values.allSatisfy { $0.growthCount <= 1 } })
+            state.stages.allSatisfy {
+                $0.user.growthCount <= 1 && $0.scores.values.allSatisfy { $0.executor.growthCount <= 1 }
+            })
     }
 
     // MARK: What is kept of items
@@ -104,6 +113,24 @@ import Testing
         let expected = try learner.predict(world.tasks)
         let found = try learner.predict(adapted[1], Array(world.candidates(of: 1)), of: world.tasks.items)
         #expect(close(found, Array(expected.suffix(9))))
+    }
+
+    /// Tables of few rows are multiplied whole, by the item stage and by the scores, also where rows missed steps.
+    @Test func rowsThatNoStepTouchedLatelyAreUpToDate() throws {
+        let world = try LearnerWorld(sizes: [(2, 1), (2, 1), (4, 9), (200, 9)])
+        let options: [String: OptionValue] = ["batch_size": .numbers([1]), "algorithm.adapt": .text("decision")]
+        let learner = try learner(options.merging(AdaptedLearnerTests.wide) { $1 }, on: world)
+        for task in [2, 0, 1, 0] {
+            _ = try learner.learner.step(try world.tasks.take([task]), poll: .none)
+        }
+        let found = try [2, 3].map { task in
+            let adapted = try learner.learner.adapt(try world.ratings(of: task))
+            #expect(try adapted.stages.scores(.prediction).tables == [0, 1])
+            return try learner.predict(adapted, Array(world.candidates(of: task)), of: world.tasks.items)
+        }
+        for (task, found) in zip([2, 3], found) {
+            #expect(close(found, try learner.predict(try world.tasks.take([task]))))
+        }
     }
 
     private func add(_ number: Double, to name: String, of learner: TestLearner) throws {

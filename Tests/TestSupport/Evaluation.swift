@@ -51,10 +51,10 @@ public final class TestProgram {
 
     /// Compiles the outputs and copies all numbers.
     public init(
-        _ outputs: [Value], summed: Set<Int> = [], tableRows: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil,
+        _ outputs: [Value], summed: Set<Int> = [], sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil,
         parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], _ precision: Precision
     ) throws {
-        plan = try Plan(outputs, summed: summed, tableRows: tableRows, without: leftOut)
+        plan = try Plan(outputs, summed: summed, sizes: sizes, without: leftOut)
         self.precision = precision
         executor = Executor(
             plan, precision,
@@ -162,10 +162,10 @@ extension UnsafeMutableRawPointer {
 
 /// Compiles the outputs and runs them for each task; returns outputs by task.
 public func evaluate(
-    _ outputs: [Value], tableRows: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
+    _ outputs: [Value], sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
     tasks: [TestTask] = [TestTask()], precision: Precision = .double, threads: Int = 1
 ) throws -> [[Matrix]] {
     try TestProgram(
-        outputs, tableRows: tableRows, without: leftOut, parameters: parameters, tasks: tasks, precision
+        outputs, sizes: sizes, without: leftOut, parameters: parameters, tasks: tasks, precision
     ).results(threads: threads)
 }

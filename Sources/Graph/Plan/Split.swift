@@ -14,19 +14,21 @@ public struct Split {
     ///   - kept: further values of the graph, to be computed early. They must not depend on what is late.
     ///   - symbols: sizes that are known late. What has such a size is late, and all that depends on it.
     ///   - inputs: further inputs that are known late.
+    ///   - common: inputs that the late part reads where they are, such as tables that are looked up in.
+    ///   - sizes: what is known of sizes, as of a `Plan`.
     ///   - firstInput: the number of the first input of the late part.
     ///   - leftOut: rewrites that are not done. Without `gram` and `factoring` the late part reads an adapted weight, with
     ///     them its factors.
     /// - Throws: the first misfit of shapes met while the graph was traced.
     public init(
         _ outputs: [Value], keeping kept: [Value] = [], late symbols: Set<Symbol>, inputs: Range<Int> = 0..<0,
-        firstInput: Int, without leftOut: Set<Rewrite> = []
+        common: Set<Int> = [], firstInput: Int, sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite> = []
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
         let finished = try simplify(
-            kept + outputs, Rewrite.standard.get().filter { $0 != .upperGram && !leftOut.contains($0) })
+            kept + outputs, Rewrite.standard.get().filter { $0 != .upperGram && !leftOut.contains($0) }, sizes)
         let (kept, outputs) = (Array(finished[..<kept.count]), Array(finished[kept.count...]))
-        let frontier = Split.frontier(of: outputs, symbols, inputs)
+        let frontier = Split.frontier(of: outputs, symbols, inputs, common)
         early = kept + frontier
 
         let target = Graph()
@@ -38,7 +40,9 @@ public struct Split {
     }
 
     /// What is early, is not made of parameters alone, and is read by something late or is an output.
-    private static func frontier(of outputs: [Value], _ symbols: Set<Symbol>, _ inputs: Range<Int>) -> [Value] {
+    private static func frontier(
+        of outputs: [Value], _ symbols: Set<Symbol>, _ inputs: Range<Int>, _ common: Set<Int>
+    ) -> [Value] {
         guard let graph = outputs.first?.graph else { return [] }
         var (isLate, isShared) = (Set<Int>(), Set<Int>())
         let order = reachable(from: outputs)
@@ -46,7 +50,9 @@ public struct Split {
             let node = graph.nodes[id]
             let sizes = node.symbols
             let input = (node.operation as? Input)?.number
-            if node.operands.contains(where: isLate.contains) || !symbols.isDisjoint(with: sizes)
+            if let input, common.contains(input) {
+                isShared.insert(id)
+            } else if node.operands.contains(where: isLate.contains) || !symbols.isDisjoint(with: sizes)
                 || input.map(inputs.contains) == true
             {
                 isLate.insert(id)
