@@ -52,13 +52,17 @@ import Testing
         #expect(close(found, world.rows(of: 1).query.map { world.output(θ, task: 1, row: $0) }))
     }
 
-    @Test(arguments: parts) func anItemHasOneScoreWhateverTheOthersAre(part: String) throws {
+    @Test(arguments: parts, [[:], wide]) func anItemHasOneScoreWhateverTheOthersAre(
+        part: String, more: [String: OptionValue]
+    ) throws {
         let world = try LearnerWorld(tasks: 5)
+        let options: [String: OptionValue] = ["algorithm.adapt": .text(part), "dtype": .text("float32")]
         var found: [[Double]] = []
         for threads in [1, 2, 3] {
             let learner = try learner(
-                ["algorithm.adapt": .text(part), "threads": .numbers([Double(threads)]), "dtype": .text("float32")],
-                on: world)
+                options.merging(more) { $1 }.merging(["threads": .numbers([Double(threads)])]) { $1 }, on: world)
+            // So that rows are there that later steps did not touch.
+            for task in 0..<2 { _ = try learner.learner.step(try world.tasks.take([task]), poll: .none) }
             let adapted = try learner.learner.adapt(try world.ratings(of: 2))
             // Over many blocks: in order, which is read in place, and not.
             let alone = try (-1..<9).map { try learner.predict(adapted, [Int32($0)], of: world.tasks.items)[0] }
