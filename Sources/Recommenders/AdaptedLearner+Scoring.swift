@@ -114,10 +114,12 @@ extension AdaptedLearner {
             bind(to: worker)
             worker.setSize(.query, block.count)
             if !fields.isEmpty {
+                // A table is multiplied whole; of a few candidates the rows that they touch are fewer.
+                let areFew = block.count < Model.fewRows
                 try memory.working.load(
-                    candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: false,
+                    candidates: candidates + block.lowerBound, count: block.count, of: items, numbering: areFew,
                     fields: fields)
-                memory.bindCandidates(in: scores.tables, of: state.store, to: worker)
+                memory.bindCandidates(in: scores.tables, areNumbered: areFew, of: state.store, to: worker)
             }
             let places = places + block.lowerBound
             var (source, row) = (values, Int(places[0]))
@@ -133,7 +135,7 @@ extension AdaptedLearner {
         }
     }
 
-    /// Where tables of items are adapted: there is one stage for candidates and scores together.
+    /// Without an item stage: there is one for candidates and scores together.
     private func scoreWhole(
         _ scores: ScoreStage, _ candidates: UnsafePointer<Int32>, count: Int, of items: FeatureTable,
         into out: UnsafeMutableRawPointer, _ poll: Poll

@@ -16,12 +16,12 @@ struct Plans {
 
     init(_ model: Model) throws {
         func compile(_ outputs: (Model.Trace) -> [Value]) throws -> Plan {
-            try Plan(outputs(model.trace()), sizes: model.tableRows)
+            try Plan(outputs(model.trace()), expecting: model.tableRows)
         }
         let objective = model.algorithm.metaObjective(model.trace(training: true).task)
         let layers = model.specs.indices.filter { !model.specs[$0].isTable }
         training = try Plan(
-            [objective.loss] + objective.gradients, summed: Set(layers.map { 1 + $0 }), sizes: model.tableRows)
+            [objective.loss] + objective.gradients, summed: Set(layers.map { 1 + $0 }), expecting: model.tableRows)
         prediction = try compile { trace in
             let output = model.algorithm.output(trace.task)
             return [trace.predictions(output, trace.task.θ)]

@@ -12,7 +12,7 @@ struct Stages {
     /// The adapted tables of items, in the order of the outputs.
     let adaptedTables: [Int]
     /// What the scores read that depends on the candidates alone, a row each. There is nothing where tables of items are
-    /// adapted.
+    /// adapted, or all that is known of items is looked up in tables of few rows.
     let items: [Value]
     /// How many values the scores read of the user stage.
     var userValueCount: Int { user.outputCount - adaptedTables.count }
@@ -39,16 +39,16 @@ struct Stages {
         let late = model.tables.indices.map(model.candidateTableSize) + [.query]
         let first = model.firstStageInput
         let user = try Split(
-            values, keeping: kept, late: Set(late), firstInput: first, sizes: model.stageSizes,
+            values, keeping: kept, late: Set(late), firstInput: first, expecting: lowRank ? [:] : model.candidateSizes,
             without: lowRank ? [] : [.gram, .factoring])
-        self.user = try Plan(user.early, sizes: lowRank ? [:] : model.tableRows)
+        self.user = try Plan(user.early, expecting: lowRank ? [:] : model.tableRows)
         adaptedTables = tables
 
         let last = first + user.early.count - tables.count
         let items =
             tables.isEmpty
             ? try Split(
-                user.late, late: [.support], inputs: first..<last, common: model.candidateTableInputs, firstInput: last)
+                user.late, late: [.support], inputs: first..<last, common: model.inputsOfFewRows, firstInput: last)
             : nil
         guard let items, !items.early.isEmpty, items.early.allSatisfy({ $0.shape.rows == .query }) else {
             self.items = []
@@ -68,28 +68,30 @@ struct Stages {
 
     /// Multiply-adds of adapting to so many ratings and scoring a thousand candidates.
     func cost(_ model: Model, support: Int) -> Int {
+        let (blocks, block) = (2, 500)
         func rows(_ limit: Int) -> [Int] { model.tables.map { min(limit, model.specs[$0.parameter].rows) } }
-        let sizes = [support, 1000, support] + rows(support) + rows(1000)
-        return user.multiplyAdds(sizes: sizes) + scores.multiplyAdds(sizes: sizes)
+        let sizes = [support, block, support] + rows(support) + rows(block)
+        return user.multiplyAdds(sizes: sizes) + blocks * scores.multiplyAdds(sizes: sizes)
     }
 }
 
 extension Model {
-    /// Tables of at most so many rows may be multiplied whole where candidates are scored. So they are brought up to date
-    /// whole before: no thread reads a row that another is bringing up to date.
+    /// Tables of at most so many rows may be multiplied whole where candidates are scored.
     static let fewRows = 64
 
-    /// What is known of sizes where candidates are scored in blocks. Nothing of the tables of the user's ratings: the
-    /// products of one task are few, and small by value.
-    fileprivate var stageSizes: [Symbol: Int] {
-        var sizes = [Symbol.query: Blocks.size]
-        for table in tables.indices where specs[tables[table].parameter].rows <= Model.fewRows {
-            sizes[candidateTableSize(table)] = specs[tables[table].parameter].rows
-        }
-        return sizes
+    /// Those of items. They are brought up to date whole before: no thread reads a row that another is bringing up to date.
+    private var tablesOfFewRows: [Int] {
+        tables.indices.filter { isItemTable($0) && specs[tables[$0].parameter].rows <= Model.fewRows }
     }
+    fileprivate var inputsOfFewRows: Set<Int> { Set(tablesOfFewRows.map(candidateTableInput)) }
 
-    fileprivate var candidateTableInputs: Set<Int> { Set(tables.indices.map(candidateTableInput)) }
+    /// What is known of sizes where scores read adapted weights. Nothing of scores that read factors: Gram matrices of
+    /// candidates and a few ratings are narrow, and looking their rows up costs what that spares.
+    fileprivate var candidateSizes: [Symbol: Int] {
+        tablesOfFewRows.reduce(into: [.query: Blocks.size]) {
+            $0[candidateTableSize($1)] = specs[tables[$1].parameter].rows
+        }
+    }
 
     /// What a stage brings, beyond what a task does, that reads so many values of earlier stages.
     func stageInterface(reads: Int = 0) -> Executor.Interface {

@@ -22,13 +22,13 @@ final class TaskMemory {
 
     deinit { rows.deinitialize(count: model.tables.count).deallocate() }
 
-    /// Gathers the touched rows of all tables, brought up to date first.
-    func gather(from store: ParameterStore) {
-        for number in model.tables.indices {
+    /// Gathers the touched rows of all tables, or some, brought up to date first.
+    func gather(_ tables: [Int]? = nil, from store: ParameterStore) {
+        for number in model.tables.indices where tables?.contains(number) ?? true {
             let touched = working.touchedRows(ofTable: number)
             store.prefetch(touched.rows, count: touched.count, of: store.parameters[model.tables[number].parameter])
         }
-        for number in model.tables.indices {
+        for number in model.tables.indices where tables?.contains(number) ?? true {
             let table = model.tables[number]
             let touched = working.touchedRows(ofTable: number)
             let parameter = store.parameters[table.parameter]
@@ -85,29 +85,33 @@ final class TaskMemory {
 
     /// Gives candidates that were numbered and gathered to the worker of a stage.
     func bindGatheredCandidates(to worker: Worker) {
-        for number in model.tables.indices where model.isItemTable(number) {
-            worker.setSize(model.candidateTableSize(number), working.touchedRows(ofTable: number).count)
-            worker.setInput(model.candidateTableInput(number), rows[number].pointer)
-        }
+        for number in model.tables.indices where model.isItemTable(number) { bindGathered(number, to: worker) }
         bindCandidates(to: worker)
     }
 
     /// Gives candidates that were not numbered, and with them whole tables, to the worker of a stage.
     func bindCandidates(of store: ParameterStore, to worker: Worker) {
-        for number in model.tables.indices where model.isItemTable(number) { bind(number, of: store, to: worker) }
+        for number in model.tables.indices where model.isItemTable(number) { bindWhole(number, of: store, to: worker) }
         bindCandidates(to: worker)
     }
 
-    /// Gives fields of candidates that were not numbered, and with them whole tables, to the worker of a stage.
-    func bindCandidates(in tables: [Int], of store: ParameterStore, to worker: Worker) {
+    /// Gives those fields of candidates that are looked up in some tables to the worker of a stage, and the tables: whole,
+    /// or where the ids are numbered, their touched rows.
+    func bindCandidates(in tables: [Int], areNumbered: Bool, of store: ParameterStore, to worker: Worker) {
+        if areNumbered { gather(tables, from: store) }
         for number in tables {
-            bind(number, of: store, to: worker)
+            if areNumbered { bindGathered(number, to: worker) } else { bindWhole(number, of: store, to: worker) }
             let field = model.tables[number].field
             bind(field, model.fields[field], .query, isQuery: true, to: worker)
         }
     }
 
-    private func bind(_ table: Int, of store: ParameterStore, to worker: Worker) {
+    private func bindGathered(_ table: Int, to worker: Worker) {
+        worker.setSize(model.candidateTableSize(table), working.touchedRows(ofTable: table).count)
+        worker.setInput(model.candidateTableInput(table), rows[table].pointer)
+    }
+
+    private func bindWhole(_ table: Int, of store: ParameterStore, to worker: Worker) {
         let parameter = store.parameters[model.tables[table].parameter]
         if parameter.spec.rows <= Model.fewRows {
             store.settle(parameter)

@@ -18,7 +18,7 @@ import Testing
         let expected = tasks.map { interpret(outputs, parameters: parameters, task: $0) }
         for leftOut in Self.sets {
             let found = try evaluate(
-                outputs, sizes: Recommender.tableRows, without: leftOut, parameters: parameters, tasks: tasks)
+                outputs, expecting: Recommender.tableRows, without: leftOut, parameters: parameters, tasks: tasks)
             for task in tasks.indices {
                 for (place, (a, b)) in zip(found[task], expected[task]).enumerated() {
                     #expect(
@@ -55,7 +55,7 @@ import Testing
                 : Recommender().maml(steps: steps, firstOrder: firstOrder)
             let costs = try ([[], [leftOut]] as [Set<Rewrite>]).map { without in
                 let plan = try Plan(
-                    outputs, summed: [1, 2, 3, 4], sizes: Recommender.tableRows, without: without)
+                    outputs, summed: [1, 2, 3, 4], expecting: Recommender.tableRows, without: without)
                 let sizes = [36, 10, 46, 9, 9, 9]
                 return leftOut == .inPlace
                     ? [plan.arena(sizes: sizes).planned] : [plan.instructionCount, plan.multiplyAdds(sizes: sizes)]

@@ -51,10 +51,11 @@ public final class TestProgram {
 
     /// Compiles the outputs and copies all numbers.
     public init(
-        _ outputs: [Value], summed: Set<Int> = [], sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil,
+        _ outputs: [Value], summed: Set<Int> = [], expecting expected: [Symbol: Int] = [:],
+        without leftOut: Set<Rewrite>? = nil,
         parameters: [Matrix] = [], tasks: [TestTask] = [TestTask()], _ precision: Precision
     ) throws {
-        plan = try Plan(outputs, summed: summed, sizes: sizes, without: leftOut)
+        plan = try Plan(outputs, summed: summed, expecting: expected, without: leftOut)
         self.precision = precision
         executor = Executor(
             plan, precision,
@@ -162,10 +163,11 @@ extension UnsafeMutableRawPointer {
 
 /// Compiles the outputs and runs them for each task; returns outputs by task.
 public func evaluate(
-    _ outputs: [Value], sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil, parameters: [Matrix] = [],
+    _ outputs: [Value], expecting expected: [Symbol: Int] = [:], without leftOut: Set<Rewrite>? = nil,
+    parameters: [Matrix] = [],
     tasks: [TestTask] = [TestTask()], precision: Precision = .double, threads: Int = 1
 ) throws -> [[Matrix]] {
     try TestProgram(
-        outputs, sizes: sizes, without: leftOut, parameters: parameters, tasks: tasks, precision
+        outputs, expecting: expected, without: leftOut, parameters: parameters, tasks: tasks, precision
     ).results(threads: threads)
 }

@@ -18,7 +18,10 @@ def _ticks(value: Any) -> list[Any]:
 
 
 def _of_ticks(kind: type, count: int, unit: str, step: int) -> Any:
-    return kind(count, (unit, step))
+    value = kind(count, (unit, step))
+    if type(count) is not int or unit == "generic" or np.isnat(value):
+        raise ValueError(f"no {kind.__name__} of {count} {unit}")
+    return value
 
 
 # By exact type, for a datetime is a date too: how it is written, and read.
@@ -59,7 +62,7 @@ def to_json(value: Any) -> Any:
     """
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, (np.datetime64, np.timedelta64)) and type(plain) is int:
-        plain = value  # finer than Python's own: nanoseconds, say
+        plain = value  # nothing that Python's own can be, such as nanoseconds
     if plain is None or type(plain) in (bool, int, float, str):
         return plain
     way = _WAYS.get(type(plain))

@@ -56,6 +56,8 @@ def test_saved_and_restored(values):
         *({"eval": "1"}, {"UUID": "no"}, {"date": 5}, {"tuple": 1}, [1], {}),
         {"UUID": "", "date": ""},
         *({"datetime64": value} for value in (1, [], [1, "no", 1], [2**70, "ns", 1], [1, "ns", 0])),
+        *({"datetime64": [value, "ns", 1]} for value in (None, True, "2020", -(2**63))),
+        {"timedelta64": [1, "generic", 1]},
     ],
 )
 def test_what_no_value_is_written_as_is_refused(value):

@@ -9,17 +9,15 @@
 ///
 /// To be done when nothing else is left to rewrite: what is known of a product with `[B T | X]` is not of its parts.
 ///
-/// - Parameter sizes: how many rows a table has, by the symbol of how many a task touches; and how many rows segments have
+/// - Parameter expected: how many rows a table has, by the symbol of how many a task touches; and how many rows segments have
 ///   that are not those of an ordinary task.
 /// - Returns: the same values in a cheaper form, nil where there is none.
-func productsByValue(_ outputs: [Value], _ sizes: [Symbol: Int], _ rewrites: [Rewrite]) -> [Value]? {
-    let byValue = ByValue(outputs, sizes)
+func productsByValue(_ outputs: [Value], _ expected: [Symbol: Int], _ rewrites: [Rewrite]) -> [Value]? {
+    let byValue = ByValue(outputs, expected)
     return byValue.isEmpty
         ? nil
         : rebuild(outputs, in: Graph(simplifying: rewrites)) { node, id, operands in
             switch node.operation {
-            case let product as MatMul where byValue.turned.contains(id):
-                byValue.layer(product, operands[1], operands[0], weight: node.operands[0])?.transposed
             case let product as MatMul where product.transposeA:
                 byValue.gradientOfWeight(product, operands[0], operands[1])
             case let product as MatMul: byValue.layer(product, operands[0], operands[1], weight: node.operands[1])
@@ -46,34 +44,26 @@ private struct ByValue {
     /// Those that pay: whose table's values are at most half as many as the rows, in a task of ordinary size, and fill a
     /// vector. A product of few rows is slower for its size, and looking up is not for nothing.
     private var kinds: Set<Kind> = []
-    /// Gram matrices `X Qᵀ` of which Q has many rows: by value as `Q Xᵀ`.
-    private(set) var turned: Set<Int> = []
     /// Gradients of tables that spare columns of a product: nobody reads others on both sides.
     private var summedFirst: Set<Int> = []
 
-    init(_ outputs: [Value], _ sizes: [Symbol: Int]) {
+    init(_ outputs: [Value], _ expected: [Symbol: Int]) {
         guard let graph = outputs.first?.graph else { return }
         func known(_ dimension: Dimension) -> Int? {
-            if case .symbol(let symbol) = dimension { sizes[symbol] } else { nil }
+            if case .symbol(let symbol) = dimension { expected[symbol] } else { nil }
         }
         func rows(_ segment: Dimension) -> Int { known(segment) ?? nominal(segment) }
         let order = reachable(from: outputs)
         var segments: [Kind: Set<Dimension>] = [:]
-        for id in order {
+        for id in order where graph.nodes[id].isWide {
             let node = graph.nodes[id]
-            if let bag = node.operation as? BagTransposed, node.isWide {
+            if let bag = node.operation as? BagTransposed {
                 let kind = Kind(form: .gradientOfTable, table: bag.tableRows)
                 segments[kind, default: []].insert(bag.indices.rows)
             } else if let product = node.operation as? MatMul {
-                // A Gram matrix is narrow, and has other segments' rows for columns: only where rows are known to be many.
-                let isGram = product.transposeB && !product.transposeA && node.shape.columns.fixedValue == nil
-                let isTurned = isGram && known(node.shape.columns) != nil
-                guard node.isWide || isTurned || isGram && known(node.shape.rows) != nil else { continue }
-                if isTurned { turned.insert(id) }
-                let (a, weight) = (node.operands[isTurned ? 1 : 0], node.operands[isTurned ? 0 : 1])
-                for part in parts(Value(graph: graph, id: a)) where part.columns.count >= 8 {
+                for part in parts(Value(graph: graph, id: node.operands[0])) where part.columns.count >= 8 {
                     guard let (table, indices) = part.lookup else { continue }
-                    let layer = Kind(form: .layer, table: table.shape.rows, weight: weight)
+                    let layer = Kind(form: .layer, table: table.shape.rows, weight: node.operands[1])
                     let kind = product.transposeA ? Kind(form: .gradientOfWeight, table: table.shape.rows) : layer
                     segments[kind, default: []].insert(indices.rows)
                 }
@@ -125,7 +115,9 @@ private struct ByValue {
     // MARK: Products
 
     func layer(_ product: MatMul, _ a: Value, _ b: Value, weight: Int) -> Value? {
-        guard let parts = parts(a, where: { Kind(form: .layer, table: $0, weight: weight) }) else { return nil }
+        guard b.shape.rows.fixedValue != nil, b.shape.columns.fixedValue != nil,
+            let parts = parts(a, where: { Kind(form: .layer, table: $0, weight: weight) })
+        else { return nil }
         let terms = parts.map { part, columns, lookup in
             let weight = product.transposeB ? b.slice(columns: columns) : b.slice(rows: columns)
             let product = (lookup?.table ?? part).matmul(weight, transposed: false, product.transposeB)

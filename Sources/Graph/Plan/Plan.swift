@@ -84,13 +84,13 @@ public struct Plan: Sendable {
     /// - Parameters:
     ///   - summed: the outputs of which nothing but their sum over the tasks is wanted. Where there are some, the plan
     ///     trains, on queries of some ten rows.
-    ///   - sizes: what is known of sizes: how many rows a table has, by the symbol of how many a task touches, and how
+    ///   - expected: what is known of sizes: how many rows a table has, by the symbol of how many a task touches, and how
     ///     long segments are that are not those of an ordinary task. So what is cheaper is decided, and no result.
     /// - Throws: the first misfit of shapes met while the graph was traced, outputs of different graphs, or an unknown
     ///   name in `METAREC_WITHOUT`.
     /// - Complexity: O(nodes), a few milliseconds for thousands of nodes.
     public init(
-        _ outputs: [Value], summed: Set<Int> = [], sizes: [Symbol: Int] = [:],
+        _ outputs: [Value], summed: Set<Int> = [], expecting expected: [Symbol: Int] = [:],
         without leftOut: Set<Rewrite>? = nil
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
@@ -102,7 +102,7 @@ public struct Plan: Sendable {
         // Where sums are wanted the query is an episode's, short; what is predicted may be many.
         let suitable = summed.isEmpty ? rewrites.filter { $0 != .upperGram } : rewrites
         let (separated, summands) = separateOuterProducts(
-            simplify(outputs, suitable, sizes), summed: rewrites.contains(.outerProducts) ? summed : [])
+            simplify(outputs, suitable, expected), summed: rewrites.contains(.outerProducts) ? summed : [])
         self = Lowering(packTransposes(separated), rewrites).plan(summands)
     }
 

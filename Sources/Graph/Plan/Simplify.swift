@@ -4,24 +4,24 @@
 ///
 /// Only finished graphs may be simplified; see `Graph.init(simplifying:)`.
 func simplify(
-    _ outputs: [Value], _ rewrites: [Rewrite] = Rewrite.allCases, _ sizes: [Symbol: Int] = [:]
+    _ outputs: [Value], _ rewrites: [Rewrite] = Rewrite.allCases, _ expected: [Symbol: Int] = [:]
 ) -> [Value] {
     let others = rewrites.filter { $0 != .upperGram }
     let plain = byRow(outputs, others)
-    guard rewrites.contains(.upperGram) else { return byValue(plain, sizes, others) }
+    guard rewrites.contains(.upperGram) else { return byValue(plain, expected, others) }
     // Whether a product that becomes several is spared shows only as a whole. Those are narrow, at half the speed of
     // others: so not for little.
     let upper = byRow(outputs, rewrites)
     return Double(nominalMultiplyAdds(upper)) < 0.95 * Double(nominalMultiplyAdds(plain))
-        ? byValue(upper, sizes, rewrites) : byValue(plain, sizes, others)
+        ? byValue(upper, expected, rewrites) : byValue(plain, expected, others)
 }
 
 private func byRow(_ outputs: [Value], _ rewrites: [Rewrite]) -> [Value] {
     narrowed(fixedPoint(outputs, rewrites), rewrites)
 }
 
-private func byValue(_ outputs: [Value], _ sizes: [Symbol: Int], _ rewrites: [Rewrite]) -> [Value] {
-    let products = rewrites.contains(.byValue) ? productsByValue(outputs, sizes, rewrites) : nil
+private func byValue(_ outputs: [Value], _ expected: [Symbol: Int], _ rewrites: [Rewrite]) -> [Value] {
+    let products = rewrites.contains(.byValue) ? productsByValue(outputs, expected, rewrites) : nil
     return rebuild(products.map { narrowed($0, rewrites) } ?? outputs, in: Graph())
 }
 

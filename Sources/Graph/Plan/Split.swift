@@ -15,18 +15,19 @@ public struct Split {
     ///   - symbols: sizes that are known late. What has such a size is late, and all that depends on it.
     ///   - inputs: further inputs that are known late.
     ///   - common: inputs that the late part reads where they are, such as tables that are looked up in.
-    ///   - sizes: what is known of sizes, as of a `Plan`.
+    ///   - expected: what is known of sizes, as of a `Plan`.
     ///   - firstInput: the number of the first input of the late part.
     ///   - leftOut: rewrites that are not done. Without `gram` and `factoring` the late part reads an adapted weight, with
     ///     them its factors.
     /// - Throws: the first misfit of shapes met while the graph was traced.
     public init(
         _ outputs: [Value], keeping kept: [Value] = [], late symbols: Set<Symbol>, inputs: Range<Int> = 0..<0,
-        common: Set<Int> = [], firstInput: Int, sizes: [Symbol: Int] = [:], without leftOut: Set<Rewrite> = []
+        common: Set<Int> = [], firstInput: Int, expecting expected: [Symbol: Int] = [:],
+        without leftOut: Set<Rewrite> = []
     ) throws(MetarecError) {
         if let error = outputs.lazy.compactMap(\.graph.error).first { throw error }
         let finished = try simplify(
-            kept + outputs, Rewrite.standard.get().filter { $0 != .upperGram && !leftOut.contains($0) }, sizes)
+            kept + outputs, Rewrite.standard.get().filter { $0 != .upperGram && !leftOut.contains($0) }, expected)
         let (kept, outputs) = (Array(finished[..<kept.count]), Array(finished[kept.count...]))
         let frontier = Split.frontier(of: outputs, symbols, inputs, common)
         early = kept + frontier
@@ -39,7 +40,7 @@ public struct Split {
         late = rebuild(outputs, in: target) { _, id, _ in places[id] }
     }
 
-    /// What is early, is not made of parameters alone, and is read by something late or is an output.
+    /// What is early, is not made of parameters alone nor common, and is read by something late or is an output.
     private static func frontier(
         of outputs: [Value], _ symbols: Set<Symbol>, _ inputs: Range<Int>, _ common: Set<Int>
     ) -> [Value] {
